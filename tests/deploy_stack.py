@@ -83,7 +83,8 @@ def function(functions, iam, name):
     for source in sources:
         functions.delete_event_source_mapping(UUID=source["UUID"])
     return {
-        "environment": configuration["Environment"]["Variables"],
+        # What a parameter of type Number becomes on AWS, too.
+        "environment": {name: str(value) for name, value in configuration["Environment"]["Variables"].items()},
         "timeout_s": configuration["Timeout"],
         "memory_mb": configuration["MemorySize"],
         "policies": policies(iam, configuration["Role"].rsplit("/", 1)[-1]),

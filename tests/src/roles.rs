@@ -151,6 +151,10 @@ fn closed() -> Error {
 
 #[async_trait]
 impl ObjectStore for NoWayOut {
+    async fn ready(&self, _: &TenantId, _: &Destination) -> Result<()> {
+        Ok(())
+    }
+
     async fn put_new(&self, _: &TenantId, _: &Destination, _: NewObject) -> Result<Stored> {
         Err(closed())
     }

@@ -165,6 +165,14 @@ impl ByDestination {
 
 #[async_trait]
 impl ObjectStore for ByDestination {
+    async fn ready(
+        &self,
+        tenant: &TenantId,
+        destination: &Destination,
+    ) -> fluxgate_core::Result<()> {
+        self.of(destination).ready(tenant, destination).await
+    }
+
     async fn put_new(
         &self,
         tenant: &TenantId,

@@ -46,7 +46,8 @@ fn remaining(deadline: SystemTime) -> Duration {
         .saturating_sub(ANSWER_TIME)
 }
 
-const ANSWER_TIME: Duration = Duration::from_secs(3);
+/// Left of an invocation for that.
+pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 
 impl Consumer {
     /// Returns the messages to be redelivered. The platform deletes the others. What is logged

@@ -44,6 +44,11 @@ pub static CLOUDWATCH_METRICS: [CloudWatchMetric; metric::ALL.len()] = [
     as_it_is(&metric::CAPTURED, "CapturedMicroUsd", "None"),
     as_it_is(&metric::CALLBACK_ATTEMPTS, "CallbackAttempts", "Count"),
     as_it_is(
+        &metric::DESTINATION_REFUSALS,
+        "DestinationRefusals",
+        "Count",
+    ),
+    as_it_is(
         &metric::DELIVERIES_EXHAUSTED,
         "DeliveriesExhausted",
         "Count",

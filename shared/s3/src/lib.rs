@@ -30,6 +30,7 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{LinkSigner, LinkTerms, NewObject, ObjectStore, StoreSecrets, Stored};
 use fluxgate_core::task::Output;
 use fluxgate_core::tenant::Destination;
+use tokio::sync::Semaphore;
 
 use bucket::Bucket;
 pub use roles::{RoleCredentials, fixed_keys};
@@ -75,6 +76,8 @@ pub struct S3Limits {
     pub part_bytes: u64,
     /// All parts of one object together.
     pub multipart_timeout_ms: u64,
+    /// Parts in memory at once, of all objects together.
+    pub parts_at_once: usize,
 }
 
 impl Default for S3Limits {
@@ -89,6 +92,7 @@ impl Default for S3Limits {
             multipart_over_bytes: Some(64 * MIB),
             part_bytes: 16 * MIB,
             multipart_timeout_ms: 150_000,
+            parts_at_once: 4,
         }
     }
 }
@@ -109,6 +113,7 @@ pub struct S3ObjectStore {
     client: Client,
     signer: S3Signer,
     limits: S3Limits,
+    parts: Semaphore,
     /// `None`: there are no other stores.
     http: Option<StoreHttp>,
 }
@@ -134,6 +139,7 @@ impl S3ObjectStore {
             client: client::client(&address, credentials, settings.http, limits),
             signer,
             limits,
+            parts: Semaphore::new(limits.parts_at_once),
             http: None,
         }
     }
@@ -195,6 +201,11 @@ impl S3ObjectStore {
 
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
+    async fn ready(&self, tenant: &TenantId, destination: &Destination) -> Result<()> {
+        let site = self.signer.site(tenant, destination).await?;
+        site.credentials().await.map(drop)
+    }
+
     async fn put_new(
         &self,
         tenant: &TenantId,
@@ -209,7 +220,7 @@ impl ObjectStore for S3ObjectStore {
             .multipart_over_bytes
             .is_some_and(|most| object.bytes > most)
         {
-            return Box::pin(multipart::put_new(&bucket, object, limits)).await;
+            return Box::pin(multipart::put_new(&bucket, object, limits, &self.parts)).await;
         }
         put::put_new(&bucket, object).await
     }

@@ -16,6 +16,7 @@ use fluxgate_core::port::{NewObject, ObjectBody, Stored};
 use fluxgate_core::{Reason, Result};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::Semaphore;
 
 use super::S3Limits;
 use super::bucket::Bucket;
@@ -29,6 +30,7 @@ pub(super) async fn put_new(
     bucket: &Bucket<'_>,
     object: NewObject,
     limits: S3Limits,
+    parts: &Semaphore,
 ) -> Result<Stored> {
     // Check first, so that a large object is not sent only to learn that it exists already. If the
     // check is refused, that means nothing: the write decides.
@@ -42,7 +44,8 @@ pub(super) async fn put_new(
     let upload = Upload::begin(bucket, &object).await?;
     let timeout = Duration::from_millis(limits.multipart_timeout_ms);
     let late = || Refusal::Failed(unavailable(bucket).source("the parts took too long"));
-    let sent = tokio::time::timeout(timeout, upload.send(&object, limits.part_bytes)).await;
+    let sending = upload.send(&object, limits.part_bytes, parts);
+    let sent = tokio::time::timeout(timeout, sending).await;
     match sent.unwrap_or_else(|_| Err(late())) {
         Ok(()) => Ok(Stored::Created(created(bucket.name, object))),
         Err(refusal) => {
@@ -92,13 +95,19 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends all parts in order, then completes the upload.
-    async fn send(&self, object: &NewObject, part_bytes: u64) -> Result<(), Refusal> {
+    async fn send(
+        &self,
+        object: &NewObject,
+        part_bytes: u64,
+        parts_in_memory: &Semaphore,
+    ) -> Result<(), Refusal> {
         let part_bytes = part_bytes.max(object.bytes.div_ceil(PARTS_MAX)).max(1);
         let mut source = Source::open(&object.body).await?;
         let mut whole = RunningSha256::default();
         let mut parts = Vec::new();
         let mut rest = object.bytes;
         while rest > 0 {
+            let _room = parts_in_memory.acquire().await.map_err(unreadable)?;
             let part = source.next(rest.min(part_bytes)).await?;
             rest -= rest.min(part_bytes);
             whole.update(&part);

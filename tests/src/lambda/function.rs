@@ -111,6 +111,11 @@ impl Function {
         self.processes.started.load(Ordering::Relaxed)
     }
 
+    /// Where its processes write temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.processes.temporary()
+    }
+
     /// Everything its processes printed.
     pub fn log(&self) -> String {
         let read = |n| std::fs::read_to_string(self.processes.log_path(n)).unwrap_or_default();
@@ -147,10 +152,12 @@ impl Processes {
     fn spawn(&self) {
         let n = self.started.fetch_add(1, Ordering::Relaxed);
         let log = File::create(self.log_path(n)).unwrap();
+        std::fs::create_dir_all(self.temporary()).unwrap();
         let mut command = Command::new(&self.binary);
         command
             .env_clear()
             .envs(&self.environment)
+            .env("TMPDIR", self.temporary())
             .stdin(Stdio::null());
         let child = command
             .stdout(log.try_clone().unwrap())
@@ -158,6 +165,11 @@ impl Processes {
             .spawn()
             .expect("the binary runs");
         self.running.lock().unwrap().push(child);
+    }
+
+    /// It outlives a process, as it does on Lambda.
+    fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
     }
 
     fn log_path(&self, n: usize) -> PathBuf {

@@ -183,6 +183,7 @@ fn workers(
 ) -> Arc<Workers> {
     let queue = Arc::new(parts.folder.store.clone());
     let outputs = HttpOutputFetcher::new(guard.client(Purpose::Output));
+    let outputs = outputs.within(machine.bounds().copies);
     let outputs = Arc::new(outputs.spooling_in(parts.objects.incoming()));
     Workers::new(
         Watcher::new(sender, queue.clone(), guard.clone()),

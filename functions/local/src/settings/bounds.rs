@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Serialized};
-use fluxgate_core::bounds::{BatchBounds, Bounds, HealthTerms};
+use fluxgate_core::bounds::{BatchBounds, Bounds, CopyBounds, HealthTerms};
 use serde::{Deserialize, Serialize};
 
 /// The bounds that can be set; the rest keep the defaults of [`Bounds`].
@@ -26,6 +26,12 @@ pub struct BoundsSettings {
     pub output_bytes_max: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inline_output_bytes_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_memory_bytes_max: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_file_bytes_max: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_wait_max_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sources_bytes_max: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,6 +205,7 @@ impl BoundsSettings {
             self.inline_output_bytes_max,
         );
         set(&mut bounds.sources_bytes_max, self.sources_bytes_max);
+        self.copies(&mut bounds.copies);
         set(&mut bounds.output_timeout_ms, self.output_timeout_ms);
         set(&mut bounds.submit_timeout_ms, self.submit_timeout_ms);
         set(&mut bounds.uploads_max_ms, self.uploads_max_ms);
@@ -250,6 +257,12 @@ impl BoundsSettings {
         set(&mut bounds.polls_per_second, self.polls_per_second);
         set(&mut bounds.wake.first_ms, self.wake_first_ms);
         set(&mut bounds.wake.max_ms, self.wake_max_ms);
+    }
+
+    fn copies(&self, copies: &mut CopyBounds) {
+        set(&mut copies.memory_bytes_max, self.copy_memory_bytes_max);
+        set(&mut copies.file_bytes_max, self.copy_file_bytes_max);
+        set(&mut copies.wait_max_ms, self.copy_wait_max_ms);
     }
 
     fn batches(&self, batch: &mut BatchBounds) {

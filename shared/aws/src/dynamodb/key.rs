@@ -2,7 +2,7 @@
 //! that belong to no tenant have their own partitions, and so do deliveries (`delivery_key.rs`) and
 //! cold inputs, whose megabytes would use up the write limit of their tenant's partition.
 
-use fluxgate_core::digest::sha256;
+use fluxgate_core::digest::{Sha256, sha256};
 use fluxgate_core::id::{
     AuditId, EndpointId, EventId, IdempotencyKey, KeyId, RunId, TaskId, TenantId,
 };
@@ -198,6 +198,22 @@ impl Key {
         Self {
             pk: "FLUXGATE".to_owned(),
             sk: "ISSUER".to_owned(),
+        }
+    }
+
+    /// Which catalogue of the provider's is stored.
+    pub(super) fn catalogue() -> Self {
+        Self {
+            pk: "FLUXGATE".to_owned(),
+            sk: "CATALOGUE".to_owned(),
+        }
+    }
+
+    /// Part `n` of the catalogue with this digest.
+    pub(super) fn catalogue_part(sha256: &Sha256, n: usize) -> Self {
+        Self {
+            pk: format!("CATALOGUE#{}#{n}", hex::encode(sha256)),
+            sk: "CATALOGUE".to_owned(),
         }
     }
 

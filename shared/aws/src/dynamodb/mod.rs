@@ -14,6 +14,7 @@ mod attribute;
 mod batch_store;
 mod books;
 mod budgeted;
+mod catalogue_store;
 mod corrections;
 mod day_attributes;
 mod day_record;

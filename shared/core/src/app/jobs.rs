@@ -8,13 +8,15 @@ use futures::FutureExt as _;
 
 use super::traced::{failed_with, follow_job, job_came_out};
 use super::{Alerter, Context};
-use crate::base::error::{Error, Reason, Result};
+use crate::base::error::{Error, Fault, Reason, Result};
 use crate::base::retry::jittered_ms;
 use crate::domain::task::{Delayed, Job, Lane};
 use crate::port::{Ids as _, Lease, Queue};
 
 /// Delay before retrying a job that panicked.
 const PANIC_DELAY_MS: u64 = 60_000;
+/// Delay before a job comes again that this process had no room for. It has not failed.
+const NO_ROOM_DELAY_MS: u64 = 10_000;
 
 /// Processes jobs.
 #[async_trait]
@@ -112,14 +114,45 @@ impl Jobs {
                 self.fail(lease, delay_ms, (again, "not_yet")).await
             }
             Err(error) if error.is(Reason::NoRecord) => self.ack(lease).await,
+            Err(error) if error.is(Reason::NoRoom) => {
+                failed_with(error.code);
+                let delay_ms = self.jittered_ms(NO_ROOM_DELAY_MS);
+                self.again(lease, &lease.job, delay_ms).await
+            }
+            Err(error) if error.fault == Fault::Tenant => self.wait_for_tenant(lease, &error).await,
             Err(error) => {
                 warn(&error);
-                let delay_ms =
-                    self.jittered_ms(self.context.bounds.archive_retry.delay_ms(lease.failures));
+                let delay_ms = self.retry_delay_ms(lease);
                 self.fail(lease, delay_ms, (&error.to_string(), error.code))
                     .await
             }
         }
+    }
+
+    fn retry_delay_ms(&self, lease: &Lease) -> u64 {
+        let retry = self.context.bounds.archive_retry;
+        self.jittered_ms(retry.delay_ms(lease.failures))
+    }
+
+    /// What only the tenant can mend is tried again as any failure is, and is never a dead letter:
+    /// at its end the task's watch sends the next job. The tenant is told by an event.
+    async fn wait_for_tenant(&self, lease: &Lease, error: &Error) -> Result<()> {
+        failed_with(error.code);
+        if self.is_last(lease) {
+            return self.ack(lease).await;
+        }
+        job_came_out("again");
+        let (delay_ms, failures_max) = (
+            self.retry_delay_ms(lease),
+            self.context.bounds.job_failures_max,
+        );
+        self.queue
+            .fail(lease, delay_ms, &error.to_string(), failures_max)
+            .await
+    }
+
+    fn is_last(&self, lease: &Lease) -> bool {
+        lease.failures + 1 >= self.context.bounds.job_failures_max
     }
 
     pub(crate) async fn after_panic(&self, lease: &Lease) -> Result<()> {
@@ -143,7 +176,7 @@ impl Jobs {
 
     async fn fail(&self, lease: &Lease, delay_ms: u64, (reason, code): (&str, &str)) -> Result<()> {
         let failures_max = self.context.bounds.job_failures_max;
-        let is_last = lease.failures + 1 >= failures_max;
+        let is_last = self.is_last(lease);
         job_came_out(if is_last { "dead" } else { "failed" });
         self.queue
             .fail(lease, delay_ms, reason, failures_max)

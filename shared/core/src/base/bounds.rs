@@ -1,9 +1,11 @@
 //! Every limit on waits, sizes and counts. The unit comes last in each name.
 
 mod batch;
+mod copies;
 mod relay;
 
 pub use batch::BatchBounds;
+pub use copies::CopyBounds;
 pub use relay::{DELIVERIES_KEPT_MS, HealthTerms, RelayBounds};
 
 use super::rate::Rate;
@@ -50,6 +52,8 @@ pub struct Bounds {
     /// The total size of one run's outputs as the provider lists them: URLs, or the outputs
     /// themselves as `data:` URIs.
     pub sources_bytes_max: usize,
+    /// Outputs in hand, of all tasks together.
+    pub copies: CopyBounds,
     /// Fetching one output completely.
     pub output_timeout_ms: u64,
     /// One submit POST; without an answer by then it is ambiguous.
@@ -158,6 +162,7 @@ impl Default for Bounds {
             inline_output_bytes_max: 4 * MIB,
             outputs_max: 16,
             sources_bytes_max: 64 * MIB,
+            copies: CopyBounds::default(),
             output_timeout_ms: 2 * MINUTE_MS,
             submit_timeout_ms: 30 * SECOND_MS,
             uploads_max_ms: 3 * MINUTE_MS,

@@ -60,6 +60,8 @@ pub enum Reason {
     EventLate,
     /// The stored record does not parse.
     Unreadable,
+    /// This process has no room for it now: nothing was begun.
+    NoRoom,
 }
 
 /// Whether and when to retry.

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 272] = [
+pub const ALL: [&str; 275] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -28,9 +28,12 @@ pub const ALL: [&str; 272] = [
     "callback_gone",
     "capture_missing",
     "catalogue_unknown",
+    "catalogue_unread",
+    "catalogue_unwritable",
     "clock_skewed",
     "compress",
     "contention",
+    "copies_busy",
     "costs_unknown",
     "data_folder",
     "data_uri_too_large",
@@ -205,8 +208,8 @@ pub const ALL: [&str; 272] = [
     "sweep_unfinished",
     "table",
     "table_credentials",
-    "table_foreign",
     "table_forbidden",
+    "table_foreign",
     "table_missing",
     "table_refused",
     "table_unavailable",

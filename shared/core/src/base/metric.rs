@@ -79,6 +79,12 @@ pub static CALLBACK_ATTEMPTS: Metric = Metric {
     label: Some("outcome"),
     help: "POSTs of events to endpoints, by outcome.",
 };
+pub static DESTINATION_REFUSALS: Metric = Metric {
+    name: "fluxgate_destination_refusals_total",
+    kind: MetricKind::Counter,
+    label: Some("code"),
+    help: "Copies that a tenant's destination refused, by the error's code: the tenant's to mend.",
+};
 pub static DELIVERIES_EXHAUSTED: Metric = Metric {
     name: "fluxgate_deliveries_exhausted_total",
     kind: MetricKind::Counter,
@@ -117,7 +123,7 @@ pub static HELD_WITHOUT_TASK: Metric = Metric {
 };
 
 /// Everything that the core tells.
-pub static ALL: [&Metric; 15] = [
+pub static ALL: [&Metric; 16] = [
     &SUBMITS,
     &ACCOUNT_REFUSALS,
     &PROVIDER_CALLS,
@@ -127,6 +133,7 @@ pub static ALL: [&Metric; 15] = [
     &ARCHIVE_DURATION,
     &CAPTURED,
     &CALLBACK_ATTEMPTS,
+    &DESTINATION_REFUSALS,
     &DELIVERIES_EXHAUSTED,
     &DELIVERIES_HELD,
     &ENDPOINTS_DISABLED,

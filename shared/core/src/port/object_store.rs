@@ -51,6 +51,10 @@ impl Stored {
 
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
+    /// Gets ready what a put needs besides the bytes: the role is assumed, keys are opened. Fails
+    /// as the put would, so that nothing is fetched that cannot be stored. Writes nothing.
+    async fn ready(&self, tenant: &TenantId, destination: &Destination) -> Result<()>;
+
     /// Writes the object if its key is free; of several concurrent writes exactly one creates it.
     /// In a store without conditional puts it is written in any case. Kind `Unavailable` if the
     /// bucket cannot be written now, kind `Forbidden` if access is denied. Content type,

@@ -66,12 +66,14 @@ pub enum FetchFailureSort {
     Unavailable,
     /// A failure on this machine, such as a full disk.
     Local,
+    /// This process holds as many bytes as it may, and did so for as long as one waits for room.
+    Busy,
 }
 
 impl FetchFailureSort {
     /// True if the same link will fail the same way: only the provider can supply a better one.
     pub fn needs_fresh_link(self) -> bool {
-        !matches!(self, Self::Unavailable | Self::Local)
+        !matches!(self, Self::Unavailable | Self::Local | Self::Busy)
     }
 }
 
@@ -96,6 +98,8 @@ impl std::error::Error for FetchFailure {
 #[async_trait]
 pub trait OutputFetcher: Send + Sync {
     /// Fetches one output through the guard, in one pass. Follows redirects, each through the
-    /// guard. Any content is accepted as the output, except text where a file was promised.
+    /// guard. Any content is accepted as the output, except text where a file was promised. Waits
+    /// while the outputs in hand are as many bytes as the process may hold; what is fetched counts
+    /// until it is dropped.
     async fn fetch(&self, output: OutputFetch<'_>) -> Result<Fetched, FetchFailure>;
 }

@@ -26,6 +26,12 @@ fn schema(event: EventType) -> &'static str {
         EventType::BudgetThreshold => {
             include_str!("../../../docs/reference/events/budget.threshold.json")
         }
+        EventType::DestinationFailing => {
+            include_str!("../../../docs/reference/events/destination.failing.json")
+        }
+        EventType::DestinationRecovered => {
+            include_str!("../../../docs/reference/events/destination.recovered.json")
+        }
         EventType::ProviderUnreachable => {
             include_str!("../../../docs/reference/events/provider.unreachable.json")
         }

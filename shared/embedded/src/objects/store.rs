@@ -24,11 +24,16 @@ impl FolderObjectStore {
         Self(objects)
     }
 
-    fn name(&self, destination: &Destination, key: &str) -> Result<ObjectName> {
+    fn bucket<'a>(&self, destination: &'a Destination) -> Result<&'a str> {
         let bucket = &destination.bucket;
         if !s3s::path::check_bucket_name(bucket) || !self.0.folder().has_bucket(bucket) {
             return Err(missing(bucket));
         }
+        Ok(bucket)
+    }
+
+    fn name(&self, destination: &Destination, key: &str) -> Result<ObjectName> {
+        let bucket = self.bucket(destination)?;
         if !is_fit_key(key) {
             return Err(unavailable(bucket).source("the key is not a path of names"));
         }
@@ -38,6 +43,10 @@ impl FolderObjectStore {
 
 #[async_trait]
 impl ObjectStore for FolderObjectStore {
+    async fn ready(&self, _tenant: &TenantId, destination: &Destination) -> Result<()> {
+        self.bucket(destination).map(drop)
+    }
+
     async fn put_new(
         &self,
         _tenant: &TenantId,

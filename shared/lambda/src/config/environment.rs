@@ -69,6 +69,10 @@ impl Environment {
         })
     }
 
+    pub(crate) fn required_count(&self, name: &'static str) -> Result<u32, InitError> {
+        self.optional_count(name)?.ok_or_else(|| missing(name))
+    }
+
     /// A variable that the platform sets, not the template.
     pub(crate) fn platform(&self, name: &'static str) -> Result<String, InitError> {
         self.value(name).ok_or_else(|| missing(name))

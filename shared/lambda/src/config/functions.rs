@@ -48,6 +48,8 @@ pub struct ArchiverConfig {
     pub base: Base,
     pub queues: Queues,
     pub dead_letters: DeadLetters,
+    /// Its temporary storage.
+    pub storage_mb: u32,
     /// Name or ARN of the secret that holds the encryption keys.
     pub encryption_secret: String,
     pub allow_net: Vec<IpNet>,
@@ -142,6 +144,7 @@ impl ArchiverConfig {
             base: Base::read(env)?,
             queues: Queues::read(env)?,
             dead_letters: DeadLetters::read(env, Lane::Archive)?,
+            storage_mb: env.required_count("FLUXGATE_ARCHIVER_STORAGE_MB")?,
             encryption_secret: encryption_secret(env)?,
             allow_net: allow_net(env)?,
         })

@@ -4,6 +4,7 @@
 mod destinations;
 mod gateway;
 mod parts;
+mod spool;
 mod stored_key_ring;
 mod stored_secret;
 mod timer;
@@ -12,4 +13,5 @@ mod workers;
 
 pub use gateway::{gateway, receiver};
 pub use parts::SYNC_WAIT_MAX_MS;
+pub use spool::SPOOL_RESERVED_MB;
 pub use workers::{admin, archiver, notifier, poller, sweeper};

@@ -1,6 +1,7 @@
 //! A function's outbound connections: the guarded client, the provider's API, the tenants' buckets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::Result;
@@ -19,6 +20,7 @@ use fluxgate_s3::{
 };
 use fluxgate_sts::{RoleBounds, StsRoles, StsSettings};
 use ipnet::IpNet;
+use tokio::time::timeout;
 
 use super::parts::Parts;
 use super::stored_secret::StoredSecret;
@@ -38,24 +40,31 @@ pub(super) fn provider_client(
     provider: &ProviderAccount,
     timeout_ms: u64,
 ) -> Result<WaveSpeedClient, InitError> {
-    Ok(WaveSpeedClient::new(ProviderSettings {
+    let client = WaveSpeedClient::new(ProviderSettings {
         base_url: provider.url.clone(),
         api_key: Arc::new(StoredSecret::named(&parts.secrets, &provider.key_secret)?),
         timeout_ms,
         catalogue_ttl_ms: CATALOGUE_TTL_MS,
         roots: Roots::Bundled,
-    })?)
+    })?;
+    Ok(client.sharing(parts.store.clone()))
 }
 
-/// Opens the connection and loads the catalogue before anyone waits for them. A failure here will
-/// fail again, with a reason, when they are needed.
+/// A cold start waits no longer for the provider, which takes less when it is well.
+const WARM_MAX: Duration = Duration::from_millis(1_500);
+
+/// Loads the catalogue before anyone waits for it. What fails here will fail again, with a reason,
+/// when it is needed; what takes long goes on then, with the shared catalogue meanwhile.
 pub(super) async fn warm(provider: &WaveSpeedClient) {
-    if let Err(error) = provider.catalogue().await {
-        tracing::warn!(
-            error = error.with_causes(),
-            "cannot read the catalogue yet; it is read again when it is needed"
-        );
-    }
+    let error = match timeout(WARM_MAX, provider.catalogue()).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.with_causes(),
+        Err(_) => "the provider takes its time".to_owned(),
+    };
+    tracing::warn!(
+        error,
+        "cannot read the catalogue yet; it is read again when it is needed"
+    );
 }
 
 /// Verifies tokens by what their issuers publish.

@@ -16,6 +16,7 @@ use fluxgate_outbound::{BucketReader, HttpCallbackSender, HttpOutputFetcher, Roo
 
 use super::destinations::TenantBuckets;
 use super::parts::{Parts, bounds, hooks, views};
+use super::spool;
 use super::timer::RuntimeTimer;
 use super::ways_out::{authenticator, buckets, export_bucket, guard, provider_client, roles};
 use crate::batch::Consumer;
@@ -72,14 +73,18 @@ pub async fn archiver(env: &Environment) -> Result<Consumer, InitError> {
         base,
         queues,
         dead_letters,
+        storage_mb,
         encryption_secret,
         allow_net,
     } = ArchiverConfig::read(env)?;
+    let bounds = spool::fitted(bounds(None), storage_mb)?;
+    let folder = spool::emptied(&std::env::temp_dir())?;
     let parts = Parts::open(base, queues.into(), Some(dead_letters.urls())).await?;
     let guard = guard(allow_net)?;
-    let outputs = Arc::new(HttpOutputFetcher::new(guard.client(Purpose::Output)));
+    let outputs = HttpOutputFetcher::new(guard.client(Purpose::Output)).spooling_in(folder);
+    let outputs = Arc::new(outputs.within(bounds.copies));
     let buckets = buckets(&parts, parts.vault(&encryption_secret)?, &guard);
-    let machine = Machine::new(parts.context(bounds(None)), None);
+    let machine = Machine::new(parts.context(bounds), None);
     let archiver = Archiver::new(machine, parts.queue.clone(), outputs, Arc::new(buckets));
     let worker = Arc::new(archiver.together(Arc::new(RuntimeTimer)));
     Ok(Consumer {

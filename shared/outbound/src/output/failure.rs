@@ -82,6 +82,11 @@ pub(super) fn not_as_promised() -> FetchFailure {
     )
 }
 
+pub(super) fn no_room() -> FetchFailure {
+    let text = "this process holds as many bytes of outputs as it may; the copy comes again soon";
+    FetchFailure::new(Sort::Busy, Error::unavailable("copies_busy", text))
+}
+
 pub(super) fn spool_failed(error: std::io::Error) -> FetchFailure {
     let text =
         "cannot write an output to a temporary file; free some space in the temporary directory";

@@ -7,6 +7,7 @@ use fluxgate_core::media::{HEAD_BYTES, MediaType, Promise, key_extension, sniff}
 use fluxgate_core::port::{FetchFailure, Fetched};
 
 use super::failure::{empty, not_as_promised, spool_failed, too_large};
+use super::room::Room;
 use super::spool::Spool;
 
 /// Maximum length of the content type from the server.
@@ -24,14 +25,8 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    /// What is too large for memory is written to `spool_in`. `expected`: as many bytes as are
-    /// announced, if they are.
-    pub(super) fn new(
-        bytes_max: u64,
-        promise: Promise,
-        spool_in: &Path,
-        expected: Option<u64>,
-    ) -> Self {
+    /// What has no room in memory is written to `spool_in`.
+    pub(super) fn new(bytes_max: u64, promise: Promise, spool_in: &Path, room: Room) -> Self {
         Self {
             bytes_max,
             promise,
@@ -39,7 +34,7 @@ impl Pass {
             sha256: RunningSha256::default(),
             head: Vec::new(),
             media_type: None,
-            spool: Spool::new(spool_in, expected),
+            spool: Spool::new(spool_in, room),
         }
     }
 
@@ -71,7 +66,7 @@ impl Pass {
             None => promised(self.promise, &self.head)?,
         };
         Ok(Fetched {
-            body: self.spool.finish().await.map_err(spool_failed)?,
+            body: self.spool.finish(self.bytes).await.map_err(spool_failed)?,
             bytes: self.bytes,
             sha256: self.sha256.finish(),
             content_type: media_type.content_type,

@@ -2,25 +2,30 @@
 //! removes itself.
 
 use std::io;
-use std::mem;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes as SharedBytes;
 use fluxgate_core::port::ObjectBody;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 
-/// Most pictures fit; with a dozen concurrent copies this bounds their memory.
-const MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
+use super::room::{HeldBytes, HeldFile, Room};
+
+/// Most pictures fit.
+pub(super) const MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Each write to a file goes through another thread, so writes are batched.
 const WRITE_BYTES: usize = 256 * 1024;
 
 pub(super) struct Spool {
     folder: PathBuf,
+    room: Room,
     bytes: Bytes,
 }
 
 enum Bytes {
+    /// A file that is made with its first bytes.
+    Unwritten,
     Memory(Vec<u8>),
     File {
         file: BufWriter<File>,
@@ -29,24 +34,28 @@ enum Bytes {
 }
 
 impl Spool {
-    /// Files are made in this folder. What is expected to fit into memory gets its place at once.
-    pub(super) fn new(folder: &Path, expected: Option<u64>) -> Self {
-        let expected = expected.and_then(|bytes| usize::try_from(bytes).ok());
-        let place = expected.filter(|bytes| *bytes <= MEMORY_BYTES_MAX);
+    /// Files are made in this folder. What has its room in memory gets its place there at once.
+    pub(super) fn new(folder: &Path, room: Room) -> Self {
+        let bytes = match room.in_memory() {
+            Some(bytes) => Bytes::Memory(Vec::with_capacity(bytes)),
+            None => Bytes::Unwritten,
+        };
         Self {
             folder: folder.to_owned(),
-            bytes: Bytes::Memory(Vec::with_capacity(place.unwrap_or(0))),
+            room,
+            bytes,
         }
     }
 
     pub(super) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         match &mut self.bytes {
-            Bytes::Memory(bytes) if bytes.len() + chunk.len() <= MEMORY_BYTES_MAX => {
+            Bytes::Memory(bytes) if bytes.len() + chunk.len() <= bytes.capacity() => {
                 bytes.extend_from_slice(chunk)
             }
-            Bytes::Memory(bytes) => {
+            // More than was announced: the client has failed before that.
+            Bytes::Memory(_) => return Err(io::ErrorKind::FileTooLarge.into()),
+            Bytes::Unwritten => {
                 let (mut file, path) = create(self.folder.clone()).await?;
-                file.write_all(&mem::take(bytes)).await?;
                 file.write_all(chunk).await?;
                 self.bytes = Bytes::File { file, path };
             }
@@ -55,14 +64,19 @@ impl Spool {
         Ok(())
     }
 
-    pub(super) async fn finish(self) -> io::Result<ObjectBody> {
+    pub(super) async fn finish(mut self, bytes: u64) -> io::Result<ObjectBody> {
+        self.room.shrink(bytes);
         match self.bytes {
-            Bytes::Memory(bytes) => Ok(ObjectBody::Memory(bytes.into())),
+            Bytes::Unwritten => Ok(ObjectBody::Memory(SharedBytes::new())),
+            Bytes::Memory(bytes) => {
+                let held = HeldBytes::new(bytes, self.room);
+                Ok(ObjectBody::Memory(SharedBytes::from_owner(held)))
+            }
             Bytes::File { mut file, path } => {
                 // A file's last write may still be pending, and its error unseen, until it is
                 // flushed.
                 file.flush().await?;
-                Ok(ObjectBody::File(Box::new(path)))
+                Ok(ObjectBody::File(Box::new(HeldFile::new(path, self.room))))
             }
         }
     }

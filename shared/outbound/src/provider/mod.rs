@@ -4,6 +4,7 @@
 mod account;
 mod api_key;
 mod books;
+mod catalogue;
 mod envelope;
 mod exchange;
 mod listing;
@@ -14,15 +15,16 @@ mod stall;
 mod submit;
 mod wire;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fluxgate_core::id::{ModelId, RunId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    Clock as _, Provider, RunList, SubmitAnswer, SubmitCall, SystemClock, Upload, WebhookSecrets,
+    CatalogueStore, Clock as _, Provider, RunList, SubmitAnswer, SubmitCall, SystemClock, Upload,
+    WebhookSecrets,
 };
-use fluxgate_core::provider::lenient::{self, Fields};
+use fluxgate_core::provider::lenient::Fields;
 use fluxgate_core::provider::{Catalogue, ProviderRun, QuoteKey};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
@@ -34,6 +36,7 @@ use url::Url;
 
 use crate::roots::Roots;
 pub use api_key::ApiKey;
+use catalogue::CatalogueSource;
 pub use exchange::check_api_key;
 use exchange::{Exchange, unreadable};
 
@@ -61,8 +64,7 @@ pub struct ProviderSettings {
 pub struct WaveSpeedClient {
     exchange: Exchange,
     catalogue: SingleFlight<(), Arc<Catalogue>>,
-    /// The one read last, whose compiled schemas the next takes over, and when it was read.
-    read_last: Mutex<Option<(Arc<Catalogue>, Timestamp)>>,
+    catalogues: CatalogueSource,
     catalogue_ttl_ms: u64,
     quotes: SingleFlight<QuoteKey, MicroUsd>,
     webhook_secret: SingleFlight<(), Secret>,
@@ -73,7 +75,7 @@ impl WaveSpeedClient {
     pub fn new(settings: ProviderSettings) -> Result<Self> {
         Ok(Self {
             catalogue: SingleFlight::new(1, Arc::new(SystemClock)),
-            read_last: Mutex::new(None),
+            catalogues: CatalogueSource::new(None, settings.catalogue_ttl_ms),
             catalogue_ttl_ms: settings.catalogue_ttl_ms,
             quotes: SingleFlight::new(QUOTES_MAX, Arc::new(SystemClock)),
             webhook_secret: SingleFlight::new(1, Arc::new(SystemClock)),
@@ -81,20 +83,13 @@ impl WaveSpeedClient {
         })
     }
 
-    async fn load_catalogue(&self) -> Result<Arc<Catalogue>> {
-        let entries =
-            lenient::items(self.exchange.get("/api/v3/models").await?).ok_or_else(unreadable)?;
-        let catalogue = Catalogue::from_entries(entries);
-        let mut last = self
-            .read_last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let catalogue = Arc::new(match &*last {
-            Some((earlier, _)) => catalogue.following(earlier),
-            None => catalogue,
-        });
-        *last = Some((catalogue.clone(), SystemClock.now()));
-        Ok(catalogue)
+    /// A client that shares the catalogue with the other processes of its installation.
+    #[must_use]
+    pub fn sharing(self, store: Arc<dyn CatalogueStore>) -> Self {
+        Self {
+            catalogues: CatalogueSource::new(Some(store), self.catalogue_ttl_ms),
+            ..self
+        }
     }
 
     async fn load_quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
@@ -144,16 +139,12 @@ impl Provider for WaveSpeedClient {
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
-        let load = async { cached(self.load_catalogue().await, self.catalogue_ttl_ms) };
+        let load = self.catalogues.load(&self.exchange);
         self.catalogue.get(&(), load).await
     }
 
     fn catalogue_read_at(&self) -> Option<Timestamp> {
-        let last = self
-            .read_last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map(|(_, read_at)| *read_at)
+        self.catalogues.read_at()
     }
 
     async fn quote(

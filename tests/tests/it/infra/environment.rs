@@ -71,9 +71,9 @@ fn a_malformed_url_network_or_limit_is_named_and_shown_in_one_line() {
     for name in FUNCTIONS {
         for variable in given(name) {
             let malformed: &[&str] = match variable.as_str() {
-                "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => {
-                    &["0", "-1", "2.5", "ten"]
-                }
+                "FLUXGATE_PROVIDER_RATE_PER_MINUTE"
+                | "FLUXGATE_PROVIDER_CONCURRENCY"
+                | "FLUXGATE_ARCHIVER_STORAGE_MB" => &["0", "-1", "2.5", "ten"],
                 "FLUXGATE_ALLOW_NET" => &[
                     "10.0.0.0/33",
                     "intranet",
@@ -143,6 +143,7 @@ fn plausible(name: &str) -> Variables {
         "FLUXGATE_ADMIN_SCOPES" => "arn:aws:iam::*:user/ops=read,write",
         "FLUXGATE_ALLOW_NET" => "10.1.0.0/16, fd00::/8",
         "FLUXGATE_PROVIDER_RATE_PER_MINUTE" | "FLUXGATE_PROVIDER_CONCURRENCY" => "10",
+        "FLUXGATE_ARCHIVER_STORAGE_MB" => "3072",
         "FLUXGATE_LOG" => "warn,fluxgate_core=debug",
         queue if queue.contains("QUEUE") || queue.contains("LETTER") => {
             "https://sqs.eu-west-1.amazonaws.com/210987654321/fluxgate-watch"

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::webhook::CapabilityKey;
-use fluxgate_lambda::wiring::SYNC_WAIT_MAX_MS;
+use fluxgate_lambda::batch::ANSWER_TIME;
+use fluxgate_lambda::wiring::{SPOOL_RESERVED_MB, SYNC_WAIT_MAX_MS};
+use fluxgate_s3::S3Limits;
 
 use super::{
     FUNCTIONS, capital, function, named, number, parameters, read, resource, resources, root, text,
@@ -67,13 +69,58 @@ fn each_function_may_take_as_long_as_what_it_waits_for() {
     assert!(timeout_ms("notifier") > bounds.relay.timeout_ms);
 }
 
-/// Messages of a batch are worked on at once, the outputs of a task one after the other.
+/// What the process itself takes, with its code and its stacks.
+const PROCESS_BYTES: u64 = 96 * MIB;
+/// Of one copy, besides the output: buffers of its connections and of its file.
+const COPY_BYTES: u64 = 2 * MIB;
+
+/// What may be in memory at once, when every message of a batch is a task with many outputs.
+fn archiver_bytes_max() -> u64 {
+    let (copies, parts) = (Bounds::default().copies, S3Limits::default());
+    let batch = number(&resource("ArchiverArchive")["BatchSize"]);
+    let at_once = batch * copies.at_once as u64;
+    let parts_bytes = parts.parts_at_once as u64 * parts.part_bytes;
+    PROCESS_BYTES + copies.memory_bytes_max + parts_bytes + at_once * COPY_BYTES
+}
+
 #[test]
-fn the_archiver_has_room_for_a_batch_of_the_largest_outputs() {
-    let storage = number(&function("archiver")["EphemeralStorage"]["Size"]) * MIB;
+fn the_archivers_memory_holds_what_its_bounds_let_in_also_at_its_least() {
+    let memory = &parameters()["ArchiverMemoryMb"];
+    let (least, default) = (number(&memory["MinValue"]), number(&memory["Default"]));
+
+    let needed_mb = archiver_bytes_max() / MIB;
+
+    assert!(least >= needed_mb && default >= least, "{needed_mb} MB");
+    assert!(least < needed_mb + 32, "{needed_mb} MB are needed");
+}
+
+#[test]
+fn the_archivers_storage_holds_the_largest_output_at_its_least_and_a_batch_of_them_by_default() {
+    let largest = Bounds::default().output_bytes_max;
+    let storage = &parameters()["ArchiverStorageMb"];
+    let room = |size| (number(&storage[size]) - u64::from(SPOOL_RESERVED_MB)) * MIB;
     let batch = number(&resource("ArchiverArchive")["BatchSize"]);
 
-    assert!(storage > batch * Bounds::default().output_bytes_max);
+    assert_eq!(room("MinValue"), largest);
+    assert!(room("Default") >= batch * largest);
+    let variables = &function("archiver")["Environment"]["Variables"];
+    assert_eq!(
+        variables["FLUXGATE_ARCHIVER_STORAGE_MB"],
+        function("archiver")["EphemeralStorage"]["Size"]
+    );
+}
+
+/// Who has waited for room as long as one may still has time for the largest output.
+#[test]
+fn the_archiver_has_time_to_wait_to_fetch_and_to_store() {
+    let bounds = Bounds::default();
+    let timeout_ms = number(&function("archiver")["Timeout"]) * 1_000;
+
+    let needed_ms = bounds.copies.wait_max_ms
+        + bounds.output_timeout_ms
+        + S3Limits::default().multipart_timeout_ms;
+
+    assert!(needed_ms + ANSWER_TIME.as_millis() as u64 <= timeout_ms);
 }
 
 #[test]

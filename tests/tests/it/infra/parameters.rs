@@ -41,7 +41,7 @@ const MISTAKES: [(&str, &str); 44] = [
     ("Restart", "tomorrow; now"),
     ("HttpMemoryMb", "64"),
     ("WorkerMemoryMb", "20480"),
-    ("ArchiverMemoryMb", "0"),
+    ("ArchiverMemoryMb", "319"),
     ("ArchiverStorageMb", "511"),
     ("PollerConcurrency", "1"),
     ("ArchiverConcurrency", "1001"),

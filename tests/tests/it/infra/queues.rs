@@ -67,14 +67,16 @@ fn a_consumer_may_send_to_the_queue_that_wakes_it_as_often_as_a_job_waits() {
 }
 
 #[test]
-fn a_message_is_hidden_for_six_times_as_long_as_its_function_may_take() {
+fn a_message_is_hidden_for_six_times_its_functions_time_and_the_longest_batching_window() {
     for (lane, consumer) in CONSUMERS {
         let queue = resource(&format!("{}Queue", capital(lane)));
+        let window = &parameters()[&format!("{}BatchingSeconds", capital(lane))];
 
         let timeout_s = number(&function(consumer)["Timeout"]);
 
-        assert!(
-            number(&queue["VisibilityTimeout"]) >= VISIBILITY_TIMEOUTS_MIN * timeout_s,
+        assert_eq!(
+            number(&queue["VisibilityTimeout"]),
+            VISIBILITY_TIMEOUTS_MIN * timeout_s + number(&window["MaxValue"]),
             "{lane}"
         );
     }

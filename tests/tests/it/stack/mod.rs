@@ -11,6 +11,7 @@ mod keys;
 mod listening;
 mod operating;
 mod revoked;
+mod sized;
 mod waiting;
 
 use std::time::Duration;

@@ -2,12 +2,13 @@
 //! is never in the way of what it tells of: whatever fails here is logged, and the sweep looks
 //! again.
 
+mod destination;
 mod money;
 mod provider;
 
 pub(crate) use provider::ObservedProvider;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use super::Context;
 use crate::base::error::{Reason, Result};
 use crate::base::id::TenantId;
 use crate::domain::task::{Job, Task};
+use crate::domain::tenant::DestinationSeen;
 use crate::domain::webhook::{EventType, Notice};
 use crate::port::Lease;
 use provider::ProviderHealth;
@@ -31,6 +33,8 @@ pub struct Alerter {
     context: Context,
     /// Tenants whose money has moved since the last look.
     moved: Arc<Mutex<BTreeSet<TenantId>>>,
+    /// What copies have found of tenants' destinations since the last look.
+    destinations: Arc<Mutex<BTreeMap<TenantId, DestinationSeen>>>,
     provider: Arc<Mutex<ProviderHealth>>,
 }
 
@@ -39,6 +43,7 @@ impl Alerter {
         Self {
             context: context.clone(),
             moved: Arc::default(),
+            destinations: Arc::default(),
             provider: Arc::default(),
         }
     }
@@ -51,12 +56,14 @@ impl Alerter {
         }
     }
 
-    /// Looks at what was noted since the last call: at each tenant's money once, whatever number
-    /// of its tasks has ended.
+    /// Looks at what was noted since the last call: at each tenant's money and destination once,
+    /// whatever number of its tasks has ended.
     pub async fn tell_noted(&self) {
-        let moved = std::mem::take(&mut *locked(&self.moved));
-        for tenant in &moved {
-            self.see_money(tenant).await;
+        let mut noted = std::mem::take(&mut *locked(&self.moved));
+        let destinations = std::mem::take(&mut *locked(&self.destinations));
+        noted.extend(destinations.keys().cloned());
+        for tenant in &noted {
+            self.see_tenant(tenant, destinations.get(tenant)).await;
         }
         if let Err(error) = self.see_provider().await {
             let error = error.with_causes();

@@ -5,7 +5,7 @@
 use super::Archiver;
 use super::together::Copying;
 use crate::app::traced::follow;
-use crate::base::error::Result;
+use crate::base::error::{Fault, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::task::{Copied, EndedRun, Output, Signal, State, Task};
 use crate::domain::tenant::Archiving;
@@ -43,6 +43,8 @@ impl Archiver {
             // The job that the end has sent is the next try.
             if task.state == State::Archiving
                 && let Err(error) = self.refused(task.clone(), refusals).await
+                && error.fault != Fault::Tenant
+                && !error.is(Reason::NoRoom)
             {
                 let error = error.with_causes();
                 tracing::warn!(task.id = %id, tenant.id = %tenant, error, "outputs were not copied; they will be tried again");

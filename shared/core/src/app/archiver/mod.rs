@@ -1,8 +1,10 @@
 //! Copies a run's outputs into the tenant's bucket. The task is charged and its callbacks are sent
 //! only after that, unless the copy fails through the tenant's own fault.
 
+mod broken;
 mod ended_run;
 mod off;
+mod outcome;
 mod promised;
 mod refusal;
 mod together;
@@ -25,12 +27,10 @@ use crate::domain::media;
 use crate::domain::task::{Copied, Job, Output, Signal, State, Task};
 use crate::domain::tenant::{Archiving, Destination, KeyParts};
 use crate::port::{Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue, Timer};
+use broken::Broken;
 use promised::promised;
 use refusal::Refusal;
 use together::{Copying, Together};
-
-/// Maximum number of one task's outputs copied concurrently.
-const COPIES_MAX: usize = 4;
 
 /// Copies outputs into tenants' buckets.
 pub struct Archiver {
@@ -40,6 +40,7 @@ pub struct Archiver {
     outputs: Arc<dyn OutputFetcher>,
     objects: Arc<dyn ObjectStore>,
     together: Together,
+    broken: Broken,
 }
 
 #[async_trait]
@@ -85,6 +86,7 @@ impl Archiver {
             outputs,
             objects,
             together: Together::default(),
+            broken: Broken::default(),
         }
     }
 
@@ -201,16 +203,21 @@ impl Archiver {
         Ok((can_be_copied(&task) && !expired).then_some(task))
     }
 
-    /// The outputs that were copied in this pass, and why each of the others was not.
+    /// The outputs that were copied in this pass, and why others were not.
     async fn copy_missing(&self, task: &Task, to: &Destination) -> (Vec<Copied>, Vec<Refusal>) {
         let missing = task.to_copy();
+        if !missing.is_empty()
+            && let Err(error) = self.ready(task, to).await
+        {
+            return (Vec::new(), vec![error.into()]);
+        }
         let copying = missing.into_iter().map(|(n, source)| {
             let copied = self.copy(task, to, n, source);
             async move { copied.await.map(|output| Copied { n, output }) }.boxed()
         });
         let copying: Vec<_> = copying.collect();
         let (mut copies, mut refusals) = (Vec::new(), Vec::new());
-        let mut tried = stream::iter(copying).buffered(COPIES_MAX);
+        let mut tried = stream::iter(copying).buffered(self.context.bounds.copies.at_once);
         while let Some(one) = tried.next().await {
             match one {
                 Ok(copy) => copies.push(copy),
@@ -280,8 +287,9 @@ impl Archiver {
             content_disposition: media::disposition(fetched.content_type),
             provider_type: fetched.provider_type,
         };
-        let stored = self.objects.put_new(&task.tenant, to, object).await?;
-        Ok(to.published(stored.output()))
+        let stored = self.objects.put_new(&task.tenant, to, object).await;
+        self.see(task, to, stored.as_ref().err());
+        Ok(to.published(stored?.output()))
     }
 
     /// Where a store overwrites, a part of the key that no other attempt has.

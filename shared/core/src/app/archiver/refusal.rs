@@ -3,7 +3,7 @@
 
 use super::Archiver;
 use crate::app::machine::SignalOutcome;
-use crate::base::error::{Error, Fault, Result};
+use crate::base::error::{Error, Fault, Reason, Result};
 use crate::base::id::TenantId;
 use crate::domain::task::{Failure, Signal, StaleLinks, State, Step, Task};
 use crate::domain::tenant::UnarchivedOutputs;
@@ -20,6 +20,8 @@ pub(super) struct Refusal {
     error: Error,
     /// Set if fetching this link again can never succeed.
     dead_link: Option<FetchFailureSort>,
+    /// Nothing was tried, because this process has no room.
+    is_busy: bool,
 }
 
 impl Refusal {
@@ -33,6 +35,7 @@ impl From<Error> for Refusal {
         Self {
             error,
             dead_link: None,
+            is_busy: false,
         }
     }
 }
@@ -41,6 +44,7 @@ impl From<FetchFailure> for Refusal {
     fn from(failure: FetchFailure) -> Self {
         Self {
             dead_link: failure.sort.needs_fresh_link().then_some(failure.sort),
+            is_busy: failure.sort == FetchFailureSort::Busy,
             error: failure.error,
         }
     }
@@ -54,13 +58,16 @@ impl Archiver {
         if let Some(Refusal {
             error,
             dead_link: Some(sort),
+            ..
         }) = dead.map(|index| refusals.swap_remove(index))
         {
             return self.links_failed(task, sort, &error).await;
         }
-        if task.state == State::Archiving
-            && self.context.now().since_ms(task.since) >= self.context.bounds.archive_max_ms
-        {
+        // It decides nothing, and is told nobody: the job comes again when others are done.
+        if let Some(busy) = refusals.iter().position(|refusal| refusal.is_busy) {
+            return Err(refusals.swap_remove(busy).error.because(Reason::NoRoom));
+        }
+        if self.decides(&task) {
             return self.end_archiving(task, &refusals).await;
         }
         let Some(Refusal { error, .. }) = refusals.pop() else {
@@ -80,6 +87,12 @@ impl Archiver {
             }
             _ => Err(error),
         }
+    }
+
+    /// True once the time limit has passed: this attempt is the last one.
+    pub(super) fn decides(&self, task: &Task) -> bool {
+        task.state == State::Archiving
+            && self.context.now().since_ms(task.since) >= self.context.bounds.archive_max_ms
     }
 
     /// Requests fresh links from the provider, or ends the task if fresh links have already failed.

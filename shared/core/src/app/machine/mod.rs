@@ -17,6 +17,7 @@ pub(crate) use fair_queue::{Entry, place};
 pub(crate) use signal::{SignalOutcome, orphaned_run};
 
 use super::{Alerter, Context};
+use crate::base::bounds::Bounds;
 use crate::domain::fair_queue::Capacity;
 
 /// Applies signals.
@@ -36,6 +37,10 @@ impl Machine {
             context,
             capacity,
         }
+    }
+
+    pub fn bounds(&self) -> &Bounds {
+        &self.context.bounds
     }
 
     /// Tells of what this machine and its copies have noted.

@@ -1,11 +1,12 @@
-//! When a tenant is told that its money runs out, and what it has been told: a small record beside
-//! the account, which no run writes.
+//! When a tenant is told that its money runs out, and what it has been told, also of its
+//! destination: a small record beside the account, which no run writes.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Allowance, MicroUsd, Month};
 use crate::base::error::{Error, Result};
 use crate::base::time::Timestamp;
+use crate::domain::tenant::DestinationHealth;
 
 /// A balance is low below this part of the last top-up, unless an amount is set.
 const LOW_PART: i64 = 5;
@@ -34,6 +35,8 @@ pub struct Alerts {
     /// Of the operator's own record: the provider has not answered since then, and that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_down_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "DestinationHealth::is_untold")]
+    pub destination: DestinationHealth,
 }
 
 /// When to tell; what is `None` is the default.

@@ -3,6 +3,7 @@
 mod api_key;
 mod audit_log;
 mod destination;
+mod destination_health;
 pub mod jwk;
 mod key_template;
 mod limits;
@@ -20,6 +21,9 @@ pub use api_key::{
 pub use audit_log::{Actor, AuditAction, AuditEntry};
 pub use destination::{
     Archiving, AssumedRole, Checksums, Destination, OutputUrls, S3Store, StoreKeys,
+};
+pub use destination_health::{
+    DestinationBreak, DestinationChange, DestinationHealth, DestinationRefusal, DestinationSeen,
 };
 pub use key_template::{KeyParts, KeyTemplate, is_segment};
 pub use limits::Limits;

@@ -47,6 +47,12 @@ pub enum EventType {
     /// The month's charges have reached a part of the budget.
     #[serde(rename = "budget.threshold")]
     BudgetThreshold,
+    /// The destination refuses outputs, for a reason that the tenant can mend.
+    #[serde(rename = "destination.failing")]
+    DestinationFailing,
+    /// The destination takes outputs again.
+    #[serde(rename = "destination.recovered")]
+    DestinationRecovered,
     /// The provider has not answered for a while; to the operator alone.
     #[serde(rename = "provider.unreachable")]
     ProviderUnreachable,
@@ -59,7 +65,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::TaskStarted,
         Self::TaskCompleted,
         Self::TaskFailed,
@@ -68,6 +74,8 @@ impl EventType {
         Self::DeliveryExhausted,
         Self::BalanceLow,
         Self::BudgetThreshold,
+        Self::DestinationFailing,
+        Self::DestinationRecovered,
         Self::ProviderUnreachable,
         Self::TaskInDoubt,
         Self::DeadLetterAdded,
@@ -83,6 +91,8 @@ impl EventType {
             Self::DeliveryExhausted => "delivery.exhausted",
             Self::BalanceLow => "balance.low",
             Self::BudgetThreshold => "budget.threshold",
+            Self::DestinationFailing => "destination.failing",
+            Self::DestinationRecovered => "destination.recovered",
             Self::ProviderUnreachable => "provider.unreachable",
             Self::TaskInDoubt => "task.in_doubt",
             Self::DeadLetterAdded => "dead_letter.added",
@@ -189,6 +199,8 @@ impl EventType {
             }),
             Self::BalanceLow
             | Self::BudgetThreshold
+            | Self::DestinationFailing
+            | Self::DestinationRecovered
             | Self::ProviderUnreachable
             | Self::TaskInDoubt
             | Self::DeadLetterAdded => alert_sample(self, at),
@@ -212,6 +224,22 @@ fn alert_sample(event: EventType, at: Timestamp) -> Value {
             "spent_usd": 400.08,
             "month": "2026-11",
             "resets_at": at.rfc3339(),
+        }),
+        EventType::DestinationFailing => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "bucket": "acme-outputs",
+            "code": "bucket_denied",
+            "message": "bucket 'acme-outputs' refuses the role s3:PutObject; allow s3:PutObject and s3:GetObject, and the use of its KMS key",
+            "since": at.rfc3339(),
+        }),
+        EventType::DestinationRecovered => json!({
+            "test": true,
+            "tenant_id": "acme",
+            "bucket": "acme-outputs",
+            "code": "bucket_denied",
+            "since": at.rfc3339(),
+            "recovered_at": at.rfc3339(),
         }),
         EventType::TaskInDoubt => json!({
             "test": true,
