@@ -125,6 +125,7 @@ def environment(endpoint, runtime_api):
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_ENDPOINT_URL": endpoint,
         "FLUXGATE_TABLE": "fluxgate",
+        "FLUXGATE_KEYS_TABLE": "fluxgate-keys",
         "FLUXGATE_LOG": "error",
         "FLUXGATE_CAPABILITY_SECRET": "fluxgate/capability",
         "FLUXGATE_PROVIDER_KEY_SECRET": "fluxgate/upstream-key",

@@ -16,6 +16,8 @@ use crate::contract::Stores;
 
 /// The table's name.
 pub const TABLE: &str = "fluxgate";
+/// That of the table of keys.
+pub const KEYS_TABLE: &str = "fluxgate-keys";
 
 /// One store on a table and queues of its own.
 pub struct AwsStores {
@@ -28,6 +30,7 @@ impl AwsStores {
     /// On new queues and a new table.
     pub async fn on(ministack: &Ministack) -> Self {
         create_table(ministack.aws(), TABLE).await;
+        create_table(ministack.aws(), KEYS_TABLE).await;
         Self::on_table(ministack).await
     }
 
@@ -53,7 +56,8 @@ impl AwsStores {
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
         );
-        DynamoStore::new(Table::new(aws.dynamodb(), TABLE), Arc::new(queue))
+        let keys = Table::new(aws.dynamodb(), KEYS_TABLE);
+        DynamoStore::new(Table::new(aws.dynamodb(), TABLE), keys, Arc::new(queue))
     }
 
     async fn connected(aws: &AwsSettings, queues: SqsSettings) -> Self {
@@ -65,9 +69,8 @@ impl AwsStores {
             Arc::new(SystemEntropy),
         );
         let queue = Arc::new(queue.with_ended_tasks(Arc::new(ended_tasks)));
-        let store = DynamoStore::open(aws.dynamodb(), TABLE, queue.clone())
-            .await
-            .expect("the table is there");
+        let opening = DynamoStore::open(aws.dynamodb(), TABLE, KEYS_TABLE, queue.clone());
+        let store = opening.await.expect("the table is there");
         Self {
             store,
             queue,

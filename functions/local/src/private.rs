@@ -8,10 +8,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// What Fluxgate itself puts into the folder. Anything else there is somebody else's to say.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "fluxgate.db",
     "fluxgate.db-wal",
     "fluxgate.db-shm",
+    "input-keys.db",
+    "input-keys.db-journal",
     "secrets.json",
     "admin-token",
     "bounds.json",

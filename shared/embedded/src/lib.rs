@@ -9,6 +9,7 @@
     )
 )]
 
+pub mod input_keys;
 pub mod objects;
 mod pace;
 pub mod s3;

@@ -56,7 +56,10 @@ impl Schedule {
         let swept = self.sweeper.sweep_all(until).await?;
         self.sweeper.fill_days(until).await?;
         let Removals {
-            removed, failed, ..
+            removed,
+            keys,
+            failed,
+            ..
         } = self.retention.remove_until(until, TASKS_AT_ONCE).await?;
         let failed = failed + swept.failed + exported.map_or(0, |exported| exported.failed);
         if failed > 0 {
@@ -70,6 +73,9 @@ impl Schedule {
             json!({ "tenants": swept.tenants, "live": swept.live, "stuck": swept.stuck });
         if removed > 0 {
             report["removed"] = removed.into();
+        }
+        if keys > 0 {
+            report["input_keys_removed"] = keys.into();
         }
         if let Some(ExportedAll { events, .. }) = exported {
             report["exported"] = events.into();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fluxgate_core::batch::{Batch, BatchChunk, BatchLine, LineResult};
 use fluxgate_core::id::{BatchId, IdempotencyKey, TenantId};
 use fluxgate_core::port::{BatchCreated, Ids as _, SystemEntropy};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::{Kind, Reason, Result};
 use tokio::task::JoinSet;
 
@@ -54,7 +55,8 @@ async fn put(stores: &Stores, batch: &Batch, lines: [u32; 2]) {
     let removed_at = Batch::removed_at(batch.kept_until);
     let (tenant, id, chunk) = (&batch.tenant, &batch.id, chunk(lines));
     let written = stores.store.batches();
-    let written = written.put_lines(tenant, id, &chunk, TEXTS, removed_at);
+    let texts = TEXTS.into();
+    let written = written.put_lines(tenant, id, &chunk, &texts, removed_at);
     written.await.expect("the lines can be written");
 }
 
@@ -175,8 +177,8 @@ pub async fn the_lines_of_a_batch_are_read_in_order_until_they_are_decided(store
     }
     assert_eq!(after(110).await, None);
     assert_eq!(
-        store.texts(tenant, id, 7).await.unwrap().as_deref(),
-        Some(TEXTS)
+        store.texts(tenant, id, 7).await.unwrap(),
+        Some(TEXTS.into())
     );
     assert_eq!(store.texts(tenant, id, 6).await.unwrap(), None);
 
@@ -274,14 +276,15 @@ pub async fn the_texts_of_a_batch_are_replaced_and_removed_and_its_lines_stay(st
     put(&stores, &batch, [3, 7]).await;
     create(&stores, &batch).await;
     let texts = async |last| store.texts(tenant, id, last).await.unwrap();
+    let sealed = StoredText::Sealed(vec![0, 255, 10]);
 
-    store.replace_texts(&batch, 2, "\nb\n").await.unwrap();
-    assert_eq!(texts(2).await.as_deref(), Some("\nb\n"));
-    assert_eq!(texts(7).await.as_deref(), Some(TEXTS));
+    store.replace_texts(&batch, 2, &sealed).await.unwrap();
+    assert_eq!(texts(2).await, Some(sealed));
+    assert_eq!(texts(7).await, Some(TEXTS.into()));
 
     for _ in 0..2 {
         store.remove_texts(tenant, id).await.unwrap();
-        store.replace_texts(&batch, 7, TEXTS).await.unwrap();
+        store.replace_texts(&batch, 7, &TEXTS.into()).await.unwrap();
         assert_eq!((texts(2).await, texts(7).await), (None, None));
     }
     let left = store.chunk_after(tenant, id, 2).await.unwrap();
@@ -295,7 +298,8 @@ pub async fn what_has_expired_is_removed_and_nothing_else(stores: Stores) {
     let store = stores.store.batches();
     let long_ago = expired.created_at.minus_ms(DAY_MS);
     let (tenant, id, lines) = (&expired.tenant, &expired.id, chunk([1, 2]));
-    let written = store.put_lines(tenant, id, &lines, TEXTS, long_ago);
+    let texts = TEXTS.into();
+    let written = store.put_lines(tenant, id, &lines, &texts, long_ago);
     written.await.unwrap();
     put(&stores, &fresh, [1, 2]).await;
     create(&stores, &fresh).await;

@@ -2,7 +2,6 @@
 
 use fluxgate_core::port::errors::task_changed;
 use fluxgate_core::task::{Admission, Signal, Step, Task, transition};
-use fluxgate_core::webhook::CallbackUrl;
 
 use super::{PRICE, Stores, admission, archived, finished, fresh_run, now};
 
@@ -14,11 +13,11 @@ fn talkative(tenant: &fluxgate_core::id::TenantId, bytes: usize) -> Admission {
     let labels = [("order".to_owned(), "42".to_owned())].into();
     Admission {
         task: Task {
-            callback: CallbackUrl::parse("https://shop.example/done").ok(),
+            callback: Some("https://shop.example/done".into()),
             metadata: fluxgate_core::labels::Labels::new(labels).expect("valid labels"),
             ..new.task.clone()
         },
-        inputs: format!("{{\"prompt\":\"{SECRET}{}\"}}", "x".repeat(bytes)),
+        inputs: format!("{{\"prompt\":\"{SECRET}{}\"}}", "x".repeat(bytes)).into(),
         ..new
     }
 }

@@ -25,6 +25,7 @@ pub mod fair_queue_store;
 pub mod idempotency_keys;
 pub mod in_flight;
 pub mod inboxes;
+pub mod input_keys;
 pub mod late_usage;
 pub mod ledger;
 pub mod missed_deliveries;
@@ -135,7 +136,7 @@ pub fn admission_at(tenant: &TenantId, now: Timestamp) -> Admission {
     Admission {
         task: started.task,
         steps: vec![Step::new(now, "admitted"), Step::new(now, "submit_started")],
-        inputs: r#"{"prompt":"x"}"#.to_owned(),
+        inputs: r#"{"prompt":"x"}"#.into(),
         idempotency: None,
         tasks_in_flight_max: None,
         key_terms: None,

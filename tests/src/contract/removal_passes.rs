@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use fluxgate_core::app::{Context, Exports, Retention};
 use fluxgate_core::bounds::Bounds;
+use fluxgate_core::day::Day;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::metering::usage::UsageCursor;
+use fluxgate_core::money::Month;
 use fluxgate_core::port::Clock as _;
+use fluxgate_core::seal::{DataKey, DataKeys};
 use fluxgate_core::task::Task;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::DeliveryState;
 
 use super::delivery_lists::{fresh_endpoint, second};
 use super::tenant_store::deletion;
-use super::{Stores, archived, budgets};
+use super::{Stores, admission_at, archived, budgets, finished, fresh_run};
 use crate::Roles;
 use crate::held_clock::HeldClock;
 
@@ -231,4 +234,60 @@ pub async fn a_task_that_stays_for_its_delivery_does_not_lose_those_after_it(sto
     assert_eq!((left.len(), &left[0]), (5 - removed, &told.id));
     let now = world.stores.accounts.ledger(&tenant).await.unwrap();
     assert_eq!(now, ledger);
+}
+
+/// A day in the month before this one, or earlier.
+const MONTHS_AGO_MS: u64 = 100 * 86_400_000;
+
+impl World {
+    /// Adds a key of the month that this moment lies in.
+    async fn key_of(&self, tenant: &TenantId, moment: Timestamp) -> Month {
+        let month = Month::of_day(Day::of(moment));
+        let key = DataKey::new([7; DataKey::RANDOM_BYTES], moment);
+        let (keys, none) = (self.stores.store.data_keys(), DataKeys::default());
+        keys.add_input_key(tenant, month, &none, key).await.unwrap();
+        month
+    }
+
+    async fn key_months(&self, tenant: &TenantId) -> Vec<Month> {
+        let keys = self.stores.store.data_keys();
+        keys.input_key_months(tenant).await.unwrap()
+    }
+}
+
+pub async fn the_keys_of_a_month_go_when_all_that_they_sealed_is_old(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.tenant().await;
+    let ago = world.clock.now().minus_ms(MONTHS_AGO_MS);
+    let (old, young) = (
+        world.key_of(&tenant, ago).await,
+        world.key_of(&tenant, world.clock.now()).await,
+    );
+    assert_eq!(world.key_months(&tenant).await, [old, young]);
+
+    world.pass().await;
+
+    assert_eq!(world.key_months(&tenant).await, [young]);
+}
+
+/// Only a store with an index of open tasks finds one that is older than any may be.
+pub async fn the_keys_of_a_month_stay_while_one_of_its_tasks_is_open(stores: Stores) {
+    let world = World::over(stores);
+    let tenant = world.tenant().await;
+    let ago = world.clock.now().minus_ms(MONTHS_AGO_MS);
+    let month = world.key_of(&tenant, ago).await;
+    let task = world
+        .stores
+        .admit(admission_at(&tenant, ago))
+        .await
+        .unwrap();
+
+    world.pass().await;
+    let while_open = world.key_months(&tenant).await;
+    let task = world.stores.signal(&task, finished(fresh_run())).await;
+    world.stores.signal(&task, archived()).await;
+    world.next_day().await;
+
+    assert_eq!(while_open, [month]);
+    assert_eq!(world.key_months(&tenant).await, []);
 }

@@ -232,7 +232,7 @@ pub async fn inputs_stay_with_a_task_that_completed_unless_they_were_large(store
     let large = format!("{{\"image\":\"{}\"}}", "x".repeat(1_000_000));
     let large_task = stores
         .admit(Admission {
-            inputs: large.clone(),
+            inputs: large.clone().into(),
             ..admission(&tenant)
         })
         .await
@@ -285,7 +285,7 @@ pub async fn inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry(stores:
             (refused(), long_ago, false),
         ] {
             let admission = Admission {
-                inputs: inputs.clone(),
+                inputs: inputs.clone().into(),
                 ..admission(&tenant)
             };
             let task = stores.admit(admission).await.unwrap();
@@ -296,7 +296,7 @@ pub async fn inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry(stores:
 
             let after = stores.tasks.inputs(&tenant, &task.id).await.unwrap();
             let expected = if kept { &*inputs } else { "{}" };
-            assert_eq!(before, inputs);
+            assert_eq!(before, inputs.as_str());
             assert!(
                 after == expected,
                 "of {bytes} bytes, ended at {at:?}: {}",

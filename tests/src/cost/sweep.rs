@@ -79,7 +79,7 @@ impl Sweeps {
 async fn complete(stores: &Stores, tenant: &TenantId, now: Timestamp) {
     let inputs = serde_json::json!({ "prompt": "x".repeat(PROMPT_BYTES) });
     let admission = Admission {
-        inputs: inputs.to_string(),
+        inputs: inputs.to_string().into(),
         ..admission_at(tenant, now)
     };
     let mut task = stores.admit(admission).await.expect("there is money");

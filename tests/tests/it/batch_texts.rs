@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fluxgate_core::seal::{DataKeys, Owner, StoredText};
 use fluxgate_local::settings::BoundsSettings;
 use fluxgate_tests::gateway::quick;
 use fluxgate_tests::tenant::MODEL;
@@ -33,8 +34,29 @@ impl Stored {
     /// Of all lines.
     fn texts(&self) -> String {
         let connection = Connection::open(&self.database).unwrap();
-        let sql = "SELECT coalesce(group_concat(texts), '') FROM batch_chunks";
-        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+        let sql = "SELECT batch, last, texts FROM batch_chunks WHERE texts IS NOT NULL";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            let (batch, last): (String, u32) = (row.get(0)?, row.get(1)?);
+            Ok((format!("batch/{batch}/{last}"), row.get(2)?))
+        });
+        let open = |row: rusqlite::Result<(String, Vec<u8>)>| {
+            let (id, sealed) = row.unwrap();
+            let owner = Owner {
+                tenant: "acme",
+                id: &id,
+            };
+            let opened = self.keys().open(owner, &StoredText::Sealed(sealed));
+            opened.unwrap().unwrap()
+        };
+        rows.unwrap().map(open).collect()
+    }
+
+    fn keys(&self) -> DataKeys {
+        let connection = Connection::open(self.database.with_file_name("input-keys.db")).unwrap();
+        let sql = "SELECT keys FROM input_keys";
+        let keys: Vec<u8> = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        DataKeys::from_bytes(&keys).unwrap()
     }
 }
 

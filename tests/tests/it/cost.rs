@@ -10,8 +10,8 @@ use fluxgate_tests::cost::{Asked, Counts, FUNCTIONS, LANES, Sweeps, Traffic, Uni
 const CEILINGS: [(&str, &str, usize, f64, u64); 18] = [
     // The key, the tenant for the token and its prices, and the count of changes of whom the
     // token's issuer may speak for; then these, once for a count, and who wants to hear that the
-    // task has started.
-    ("gateway", "dynamodb:GetItem", 3, 1.5, 0),
+    // task has started. And what its inputs are sealed with, unless that was read moments ago.
+    ("gateway", "dynamodb:GetItem", 4, 2.0, 0),
     ("gateway", "dynamodb:Query", 2, 1.0, 0),
     // Task and hold.
     ("gateway", "dynamodb:TransactWriteItems", 1, 0.0, 4),

@@ -9,7 +9,7 @@ use fluxgate_core::port::{AccountStore as _, Admitted, DeliveryStore as _, TaskS
 use fluxgate_core::task::{Idempotency, Signal, State, Task, Via, transition};
 use fluxgate_core::webhook::{Delivery, DeliveryState, EventType, Next, Target};
 use fluxgate_core::{Error, Kind};
-use fluxgate_tests::aws_stores::TABLE;
+use fluxgate_tests::aws_stores::{KEYS_TABLE, TABLE};
 use fluxgate_tests::contract::delivery_store::attempted;
 use fluxgate_tests::contract::{Stores, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::FaultyAws;
@@ -58,6 +58,7 @@ impl Bed {
         DynamoStore::open(
             self.ministack.aws().dynamodb(),
             TABLE,
+            KEYS_TABLE,
             self.direct.queue.clone(),
         )
         .await
@@ -253,7 +254,7 @@ async fn a_table_of_another_schema_version_is_refused_and_a_missing_one_is_named
     bed.put_raw(version("2")).await;
     let other = bed.open_again().await.unwrap_err();
     let queue = bed.direct.queue.clone();
-    let missing = DynamoStore::open(bed.ministack.aws().dynamodb(), "nowhere", queue)
+    let missing = DynamoStore::open(bed.ministack.aws().dynamodb(), "nowhere", KEYS_TABLE, queue)
         .await
         .unwrap_err();
 

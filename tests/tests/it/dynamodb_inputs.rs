@@ -12,7 +12,7 @@ use crate::dynamodb::Bed;
 
 fn with_inputs(tenant: &TenantId, bytes: usize) -> Admission {
     Admission {
-        inputs: format!("{{\"prompt\":\"{}\"}}", "é".repeat(bytes / 2)),
+        inputs: format!("{{\"prompt\":\"{}\"}}", "é".repeat(bytes / 2)).into(),
         ..admission(tenant)
     }
 }

@@ -128,7 +128,7 @@ async fn an_erasure_that_sigkills_cut_off_is_begun_again_and_the_books_stay_as_t
             let at = Timestamp(now().0 - 60_000 + n);
             let mut submit = day_sums::submit(tenant, at);
             submit.task.id = SystemEntropy.task_id(at);
-            submit.inputs = json!({ "prompt": PROMPT }).to_string();
+            submit.inputs = json!({ "prompt": PROMPT }).to_string().into();
             let task = stores.admit(submit).await.unwrap();
             day_sums::completed(stores, &task, at).await;
         }
@@ -162,6 +162,39 @@ async fn an_erasure_that_sigkills_cut_off_is_begun_again_and_the_books_stay_as_t
     assert_eq!(stores.accounts.ledger(&tenant).await.unwrap(), ledger);
     let findings = check_books(&*stores.accounts, &tenant).await;
     assert_eq!(findings.unwrap(), []);
+}
+
+/// Whoever erases without them first can still remove them.
+#[tokio::test]
+async fn outputs_that_an_erasure_left_are_counted_and_removed_by_a_later_one() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    tenant.ended(&task).await;
+    let data = gateway.folder.path().join("data");
+    let erase = async |flags: &[&str]| {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let data = data.to_str().unwrap().to_owned();
+        let running = tokio::task::spawn_blocking(move || {
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let of_data = ["--json", "--data", &data];
+            process::run(&[&["erase", "acme"][..], &flags, &of_data].concat())
+        });
+        let output = running.await.unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let count = |name: &str| told[name].as_u64().unwrap();
+        ["tasks_erased", "outputs_removed", "outputs_left"].map(count)
+    };
+
+    let counted = erase(&["--dry-run", "--outputs"]).await;
+    let without = erase(&["--yes"]).await;
+    let dry = erase(&["--dry-run", "--outputs"]).await;
+    let with = erase(&["--yes", "--outputs"]).await;
+    let again = erase(&["--yes", "--outputs"]).await;
+
+    assert_eq!((counted, without), ([1, 1, 0], [1, 0, 1]));
+    assert_eq!((dry, with, again), ([0, 1, 0], [0, 1, 0], [0, 0, 0]));
+    gateway.stop().await;
 }
 
 #[tokio::test]

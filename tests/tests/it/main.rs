@@ -131,6 +131,7 @@ mod request_forms;
 mod request_parts;
 mod saving;
 mod scopes;
+mod sealing;
 mod secrets_at_rest;
 mod secured;
 mod sending;

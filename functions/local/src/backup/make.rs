@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use fluxgate_core::port::{Clock as _, SystemClock};
-use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::sqlite::SCHEMA_VERSION;
+use fluxgate_embedded::{SqliteStore, input_keys};
 
 use super::buckets::{self, BucketCopy};
-use super::files::{self, new_file};
+use super::files::{self, new_file, new_folder};
 use super::manifest::Manifest;
 use super::staging::Staging;
 use super::{BUCKET_DIGESTS, BUCKET_NAMES, DATABASE, KEYS, Progress, SECRETS};
@@ -27,13 +27,17 @@ pub struct BackupWanted {
     /// Includes the keys that open what the database holds.
     pub secrets: bool,
     pub buckets: bool,
+    /// Where one current copy of the keys of inputs goes, in place of the one before. No backup
+    /// has them: what is erased by removing a key would be in it for good.
+    pub input_keys: Option<PathBuf>,
 }
 
 /// Makes a backup of a folder that may be served meanwhile: everything that was acknowledged before
 /// it began is in it. Blocks.
 pub fn make(wanted: &BackupWanted, mut told: impl FnMut(Progress)) -> Result<Manifest> {
     DataFolder::check_exists(&wanted.data)?;
-    check_outside(wanted)?;
+    check_outside(&wanted.data, &wanted.to)?;
+    check_keys_apart(wanted)?;
     let begun_at = SystemClock.now().rfc3339();
     let staging = Staging::begin(&wanted.to)?;
     let to = staging.path.as_path();
@@ -64,6 +68,8 @@ pub fn make(wanted: &BackupWanted, mut told: impl FnMut(Progress)) -> Result<Man
             manifest.add(name, digested);
         }
     }
+    // After the database: every key is there that something in it was sealed with.
+    copy_input_keys(wanted)?;
     files::sync_all(to).with_context(|| format!("cannot write {}", to.display()))?;
     manifest.write(to)?;
     staging.finish()?;
@@ -71,21 +77,47 @@ pub fn make(wanted: &BackupWanted, mut told: impl FnMut(Progress)) -> Result<Man
 }
 
 /// A backup inside the data folder would be lost with it.
-fn check_outside(wanted: &BackupWanted) -> Result<()> {
-    let data = wanted.data.canonicalize()?;
-    let target = std::path::absolute(&wanted.to)?;
+fn check_outside(data: &Path, to: &Path) -> Result<()> {
+    let (data, target) = (data.canonicalize()?, std::path::absolute(to)?);
     let is_inside = target
         .ancestors()
-        .skip(1)
         .filter_map(|folder| folder.canonicalize().ok())
         .any(|folder| folder == data);
     if is_inside {
         bail!(
             "{} lies in the data folder; name a folder elsewhere, best on another disk",
-            wanted.to.display()
+            to.display()
         );
     }
     Ok(())
+}
+
+/// With the keys in it, a backup would tell what is erased later.
+fn check_keys_apart(wanted: &BackupWanted) -> Result<()> {
+    let Some(keys) = &wanted.input_keys else {
+        return Ok(());
+    };
+    check_outside(&wanted.data, keys)?;
+    let (keys, to) = (std::path::absolute(keys)?, std::path::absolute(&wanted.to)?);
+    if keys.starts_with(&to) {
+        bail!(
+            "{} lies in the backup, which would tell then what is erased later; name a folder beside it for the keys of inputs",
+            keys.display()
+        );
+    }
+    Ok(())
+}
+
+fn copy_input_keys(wanted: &BackupWanted) -> Result<()> {
+    let Some(to) = &wanted.input_keys else {
+        return Ok(());
+    };
+    new_folder(to).with_context(|| format!("cannot create {}", to.display()))?;
+    let copied = input_keys::copy(&wanted.data, to);
+    let shown = to.display();
+    copied
+        .map(drop)
+        .with_context(|| format!("cannot copy the keys of inputs to {shown}"))
 }
 
 /// Copies database and secrets so that they belong together: a rotation of the encryption keys

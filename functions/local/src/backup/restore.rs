@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use fluxgate_core::app::{Doubted, Restoration};
-use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::sqlite::SCHEMA_VERSION;
+use fluxgate_embedded::{SqliteStore, input_keys};
 
 use super::files::{self, unreadable};
 use super::manifest::Manifest;
@@ -22,6 +22,8 @@ pub struct RestoreWanted {
     pub data: PathBuf,
     /// A folder with the secrets that the backup does not have.
     pub secrets: Option<PathBuf>,
+    /// A folder with the keys of inputs, which no backup has.
+    pub input_keys: Option<PathBuf>,
 }
 
 /// What was restored.
@@ -77,6 +79,7 @@ fn copied(
     DataFolder::check_exists(data)?;
     copy_given_secrets(wanted, data)?;
     check_keys(wanted, &manifest, data)?;
+    copy_input_keys(wanted, data)?;
     buckets::create(from, data).context("cannot create the buckets")?;
     let bucket_files = match manifest.buckets {
         Some(_) => buckets::restore(from, data, &mut told)?,
@@ -109,6 +112,20 @@ fn copy_given_secrets(wanted: &RestoreWanted, data: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Those of a folder without tasks need not be there.
+fn copy_input_keys(wanted: &RestoreWanted, data: &Path) -> Result<()> {
+    let Some(folder) = &wanted.input_keys else {
+        return Ok(());
+    };
+    let (from, to) = (input_keys::path(folder), input_keys::path(data));
+    files::copy(&from, &to).with_context(|| {
+        let shown = from.display();
+        format!("cannot copy {shown}; name the folder that 'fluxgate backup --input-keys' wrote, or the data folder of before")
+    })?;
+    let checked = input_keys::check(data);
+    checked.with_context(|| format!("{} cannot be used", from.display()))
 }
 
 /// Before the folder is opened under a name that goes with a failure: errors name what was given.

@@ -22,7 +22,7 @@ use crate::values::count;
 #[command(after_help = "\
 Examples:
   fluxgate backup /backups/2026-11-28 --buckets --data ./data
-  fluxgate backup --into /backups --newest 7 --buckets --data ./data
+  fluxgate backup --into /backups --newest 7 --buckets --input-keys /keys --data ./data
   fluxgate restore /backups/2026-11-28 --data ./restored
 
 The server may run meanwhile. The folder is there at once when it is whole. It holds secrets: keep \
@@ -44,6 +44,10 @@ pub(super) struct BackupArgs {
     /// Leave out secrets.json, encryption-keys.json and admin-token; 'restore' needs them then
     #[arg(long)]
     without_secrets: bool,
+    /// Copy the keys of inputs and callback URLs to this folder, in place of the copy before: no
+    /// backup has them, so that 'erase' reaches it
+    #[arg(long, value_name = "DIR")]
+    input_keys: Option<PathBuf>,
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
@@ -64,6 +68,10 @@ pub(super) struct RestoreArgs {
     /// A folder with the secrets of a backup that was made without them
     #[arg(long, value_name = "DIR")]
     secrets: Option<PathBuf>,
+    /// A folder with the keys of inputs: that of 'backup --input-keys', or the data folder of
+    /// before. Without them inputs and callback URLs of that time cannot be read
+    #[arg(long, value_name = "DIR")]
+    input_keys: Option<PathBuf>,
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
@@ -91,6 +99,7 @@ pub(super) async fn back_up(args: BackupArgs) -> Result<()> {
         to: to.clone(),
         secrets: !args.without_secrets,
         buckets: args.buckets,
+        input_keys: args.input_keys.clone(),
     };
     let bar = progress::counter(print);
     let told = show(bar.clone());
@@ -107,6 +116,11 @@ pub(super) async fn back_up(args: BackupArgs) -> Result<()> {
         quiet: shown.clone(),
         text: backup_text(&shown, &made),
     })?;
+    if args.input_keys.is_none() {
+        print.note(format_args!(
+            "the keys of inputs are in no backup: a restoration needs them from the data folder, or from --input-keys DIR, which keeps one current copy"
+        ));
+    }
     if made.has_secrets {
         print.note(format_args!(
             "{shown} holds secrets, with the keys that open those in the database: keep it where only you can read it"
@@ -139,7 +153,9 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
         from: args.from,
         data: data.clone(),
         secrets: args.secrets,
+        input_keys: args.input_keys,
     };
+    let has_keys = wanted.input_keys.is_some();
     let bar = progress::counter(args.print);
     let restored = restore(wanted, show(bar.clone())).await;
     bar.finish_and_clear();
@@ -155,6 +171,11 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
         quiet: shown.clone(),
         text: restored_text(&shown, &restored),
     })?;
+    if !has_keys {
+        args.print.note(format_args!(
+            "inputs and callback URLs cannot be read without their keys; restore again with --input-keys DIR if they are somewhere"
+        ));
+    }
     args.print.note(format_args!(
         "next: 'fluxgate serve --data {shown}', then 'fluxgate accounts check' and 'fluxgate reconcile', which lists runs of tasks that came after the backup"
     ));

@@ -1,5 +1,7 @@
 //! `fluxgate erase`.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use clap::Args;
 use fluxgate_core::counted;
@@ -11,6 +13,9 @@ use serde_json::json;
 use super::admin::AdminArgs;
 use super::print::{Facts, PrintArgs};
 use crate::client::Admin;
+
+/// A gateway asks for far less.
+const WAIT_MS_MAX: u64 = 60_000;
 
 /// Whose data is to be erased.
 #[derive(Args)]
@@ -46,6 +51,8 @@ struct StepAnswer {
     outputs_removed: usize,
     outputs_left: usize,
     next: Option<String>,
+    #[serde(default)]
+    wait_ms: u64,
 }
 
 /// Goes on until nothing is left. A run that was interrupted is begun again.
@@ -65,6 +72,8 @@ pub(super) async fn run(args: EraseArgs) -> Result<()> {
         }
         let so_far = counted(sum.tasks_erased, "task");
         args.print.note(format_args!("{so_far} so far"));
+        let wait_ms = sum.wait_ms.min(WAIT_MS_MAX);
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
     }
     if let Some(held) = held.filter(|_| args.yes)
         && let Err(error) = held.end_log()
@@ -153,5 +162,6 @@ impl StepAnswer {
         self.outputs_removed += step.outputs_removed;
         self.outputs_left += step.outputs_left;
         self.next = step.next;
+        self.wait_ms = step.wait_ms;
     }
 }

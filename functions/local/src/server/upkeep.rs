@@ -68,6 +68,7 @@ async fn remove_tasks(
         "inputs and callback URLs of tasks that stay",
         Ok(pass.done.inputs),
     );
+    tell("keys of months whose inputs are gone", Ok(pass.done.keys));
     Ok(pass.done.removed)
 }
 

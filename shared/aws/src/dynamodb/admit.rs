@@ -10,13 +10,15 @@ use fluxgate_core::task::{Admission, Delayed, Job, Task};
 use fluxgate_core::{Error, Result};
 use tokio::time::Instant;
 
-use super::attribute::{Item, number, text};
+use super::attribute::{Item, number};
 use super::day_record::{DayEntry, Recorded, of_hold};
 use super::error::contention;
 use super::key::Key;
 use super::transact::{WriteOutcome, backoff};
 use super::write::Write;
-use super::{DynamoStore, account, inputs, key_use, step_item, submit_attributes, task_item};
+use super::{
+    DynamoStore, account, inputs, key_use, step_item, stored_text, submit_attributes, task_item,
+};
 
 /// How often an admission is retried when the cause of a refusal may be gone a moment later.
 const ROUNDS_MAX: u32 = 8;
@@ -183,7 +185,10 @@ impl DynamoStore {
         let task = &admission.task;
         let mut item = task_item::to_item(task, step_item::to_attributes(&admission.steps)?)?;
         if task_item::holds_inputs(&Key::task(&task.tenant, &task.id), &item, &admission.inputs) {
-            item.insert(task_item::INPUTS.to_owned(), text(&admission.inputs));
+            item.insert(
+                task_item::INPUTS.to_owned(),
+                stored_text::of(&admission.inputs),
+            );
         } else {
             let parts = Box::pin(inputs::write(&self.table, admission)).await?;
             item.insert(task_item::INPUTS_PARTS.to_owned(), number(parts as u64));

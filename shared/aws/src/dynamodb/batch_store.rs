@@ -8,6 +8,7 @@ use fluxgate_core::digest::sha256;
 use fluxgate_core::id::{BatchId, IdempotencyKey, TenantId};
 use fluxgate_core::port::errors::{batch_changed, no_such_batch, too_many_batches};
 use fluxgate_core::port::{BatchCreated, BatchStore};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 
@@ -17,7 +18,7 @@ use super::key::{EXPIRES_AT, Key, tenant_partition};
 use super::table::{Range, Table};
 use super::transact::{CallMark, MARK, WriteOutcome, is_marked};
 use super::write::Write;
-use super::{DynamoStore, json_item};
+use super::{DynamoStore, json_item, stored_text};
 
 const BATCH_PREFIX: &str = "BATCH#";
 const LINES_PREFIX: &str = "LINES#";
@@ -77,14 +78,14 @@ impl BatchStore for DynamoStore {
         tenant: &TenantId,
         batch: &BatchId,
         chunk: &BatchChunk,
-        texts: &str,
+        texts: &StoredText,
         removed_at: Timestamp,
     ) -> Result<()> {
         let with_expiry = |mut item: Item| {
             item.insert(EXPIRES_AT.to_owned(), number(removed_at.seconds()));
             item
         };
-        let texts = Item::from([(TEXTS.to_owned(), text(texts))]);
+        let texts = Item::from([(TEXTS.to_owned(), stored_text::of(texts))]);
         let last = chunk.last();
         for write in [
             Write::put(Key::texts(tenant, batch, last), with_expiry(texts)),
@@ -164,10 +165,15 @@ impl BatchStore for DynamoStore {
         items.first().map(json_item::from_item).transpose()
     }
 
-    async fn texts(&self, tenant: &TenantId, batch: &BatchId, last: u32) -> Result<Option<String>> {
+    async fn texts(
+        &self,
+        tenant: &TenantId,
+        batch: &BatchId,
+        last: u32,
+    ) -> Result<Option<StoredText>> {
         let item = self.table.get(&Key::texts(tenant, batch, last)).await?;
         let item = item.unwrap_or_default();
-        Ok(Reader(&item).optional_text(TEXTS)?.map(str::to_owned))
+        stored_text::optional(&item, TEXTS)
     }
 
     async fn update_batch(&self, batch: &Batch, chunk: Option<&BatchChunk>) -> Result<()> {
@@ -200,9 +206,9 @@ impl BatchStore for DynamoStore {
         }
     }
 
-    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()> {
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &StoredText) -> Result<()> {
         let key = Key::texts(&batch.tenant, &batch.id, last);
-        let write = Write::update(key).set(TEXTS, text(texts));
+        let write = Write::update(key).set(TEXTS, stored_text::of(texts));
         let write = write.when("attribute_exists(#texts)");
         self.table.write(&[write]).await.map(drop)
     }

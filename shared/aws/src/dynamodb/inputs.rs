@@ -4,13 +4,16 @@
 //! past their `expires_at` for free. Until then large inputs are kept, but no longer returned once
 //! their task has ended. Those of a task that did not complete move there with its end.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::{Clock as _, SystemClock};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{Admission, RETRY_INPUTS_BYTES_MAX, Task};
 use fluxgate_core::{Error, Result};
 
-use super::attribute::{Item, Reader, number, text, unreadable};
+use super::attribute::{Item, Reader, bytes, number, text, unreadable};
 use super::key::{EXPIRES_AT, Key};
+use super::stored_text;
 use super::table::Table;
 use super::task_item::{INPUTS, INPUTS_PARTS};
 use super::write::Write;
@@ -23,23 +26,24 @@ const KEPT_S: i64 = 8 * 86_400;
 /// Large inputs cost storage by the day.
 const LARGE_KEPT_S: i64 = 2 * 86_400;
 
-/// Returned once the inputs of a task without large inputs are gone.
-const EMPTY: &str = "{}";
-
 const BODY: &str = "body";
 
 /// Returns the number of parts.
 pub(super) async fn write(table: &Table, admission: &Admission) -> Result<usize> {
     let task = &admission.task;
-    let parts = split(&admission.inputs);
+    let parts: Vec<AttributeValue> = match &admission.inputs {
+        StoredText::Plain(plain) => split(plain).into_iter().map(text).collect(),
+        StoredText::Sealed(sealed) => sealed.chunks(PART_BYTES_MAX).map(bytes).collect(),
+    };
     let kept_s = if parts.len() > 1 {
         LARGE_KEPT_S
     } else {
         KEPT_S
     };
-    for (n, part) in parts.iter().enumerate() {
+    let count = parts.len();
+    for (n, part) in parts.into_iter().enumerate() {
         let item = Item::from([
-            (BODY.to_owned(), text(*part)),
+            (BODY.to_owned(), part),
             (
                 EXPIRES_AT.to_owned(),
                 number(task.created_at.seconds() + kept_s),
@@ -49,7 +53,7 @@ pub(super) async fn write(table: &Table, admission: &Admission) -> Result<usize>
             .write(&[Write::put(Key::inputs(&task.tenant, &task.id, n), item)])
             .await?;
     }
-    Ok(parts.len())
+    Ok(count)
 }
 
 fn split(mut inputs: &str) -> Vec<&str> {
@@ -64,29 +68,29 @@ fn split(mut inputs: &str) -> Vec<&str> {
 }
 
 /// The inputs of the task in this item.
-pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<String> {
+pub(super) async fn read(table: &Table, task: &Task, item: &Item) -> Result<StoredText> {
     let is_expired = |at| at <= SystemClock.now();
     if task.inputs_expire_at().is_some_and(is_expired) || task.deleted.is_some() {
-        return Ok(EMPTY.to_owned());
+        return Ok(StoredText::gone());
     }
     let reader = Reader(item);
-    if let Some(inputs) = reader.optional_text(INPUTS)? {
-        return Ok(inputs.to_owned());
+    if let Some(inputs) = stored_text::optional(item, INPUTS)? {
+        return Ok(inputs);
     }
     let is_end = task.state.is_end();
     // An earlier release kept nothing of a task that did not complete.
     let parts: usize = match reader.optional_number(INPUTS_PARTS)? {
-        None if is_end => return Ok(EMPTY.to_owned()),
-        Some(parts) if parts > 1 && is_end => return Ok(EMPTY.to_owned()),
+        None if is_end => return Ok(StoredText::gone()),
+        Some(parts) if parts > 1 && is_end => return Ok(StoredText::gone()),
         Some(parts) => parts,
         None => return Err(unreadable(INPUTS_PARTS)),
     };
-    let is_kept = |inputs: &String| {
+    let is_kept = |inputs: &StoredText| {
         task.inputs_expire_at().is_none() || inputs.len() <= RETRY_INPUTS_BYTES_MAX
     };
     match read_parts(table, &task.tenant, &task.id, parts).await? {
         Some(inputs) if is_kept(&inputs) => Ok(inputs),
-        _ if is_end => Ok(EMPTY.to_owned()),
+        _ if is_end => Ok(StoredText::gone()),
         _ => Err(Error::internal(
             "inputs_missing",
             "the inputs of a running task are missing",
@@ -129,15 +133,24 @@ async fn read_parts(
     tenant: &TenantId,
     id: &TaskId,
     parts: usize,
-) -> Result<Option<String>> {
-    let mut inputs = String::new();
+) -> Result<Option<StoredText>> {
+    let mut inputs: Option<StoredText> = None;
     for n in 0..parts {
-        let Some(part) = table.get(&Key::inputs(tenant, id, n)).await? else {
+        let part = table.get(&Key::inputs(tenant, id, n)).await?;
+        let Some(part) = part.as_ref() else {
             return Ok(None);
         };
-        inputs.push_str(Reader(&part).text(BODY)?);
+        let part = stored_text::optional(part, BODY)?.ok_or_else(|| unreadable(BODY))?;
+        inputs = Some(match (inputs, part) {
+            (None, part) => part,
+            (Some(StoredText::Plain(first)), StoredText::Plain(next)) => (first + &next).into(),
+            (Some(StoredText::Sealed(first)), StoredText::Sealed(next)) => {
+                StoredText::Sealed([first, next].concat())
+            }
+            _ => return Err(unreadable(BODY)),
+        });
     }
-    Ok(Some(inputs))
+    Ok(inputs)
 }
 
 #[cfg(test)]

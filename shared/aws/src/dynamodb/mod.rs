@@ -33,6 +33,7 @@ mod endpoint_url;
 mod error;
 mod fair_queue_store;
 mod idempotency;
+mod input_key_store;
 mod inputs;
 mod json_item;
 mod key;
@@ -47,6 +48,7 @@ mod retention;
 mod schema;
 mod set_budget;
 mod step_item;
+mod stored_text;
 mod submit_attributes;
 mod table;
 mod task_item;
@@ -80,6 +82,7 @@ pub struct DynamoStore {
     days: day_record::Days,
     trust_snapshots: trust_snapshots::TrustSnapshots,
     recent_tenants: Arc<recent_tenants::RecentTenants>,
+    input_keys: Arc<input_key_store::InputKeys>,
 }
 
 impl fmt::Debug for DynamoStore {
@@ -89,10 +92,11 @@ impl fmt::Debug for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Does not connect yet.
-    pub fn new(table: Table, queue: Arc<dyn Queue>) -> Self {
+    /// Does not connect yet. The keys of inputs lie in a table of their own, which has no backups.
+    pub fn new(table: Table, keys: Table, queue: Arc<dyn Queue>) -> Self {
         Self {
             table,
+            input_keys: Arc::new(input_key_store::InputKeys::in_table(keys)),
             queue,
             budgeted: budgeted::Budgeted::default(),
             days: day_record::Days::default(),
@@ -106,9 +110,11 @@ impl DynamoStore {
     pub async fn open(
         client: Client,
         table: impl Into<String>,
+        keys: impl Into<String>,
         queue: Arc<dyn Queue>,
     ) -> Result<Self> {
-        let store = Self::new(Table::new(client, table), queue);
+        let keys = Table::new(client.clone(), keys);
+        let store = Self::new(Table::new(client, table), keys, queue);
         store.check_schema().await?;
         Ok(store)
     }

@@ -6,16 +6,19 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::labels::Labels;
 use fluxgate_core::money::{CountId, Hold, MicroUsd, Settlement};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{Change, State, Task};
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::CallbackUrl;
 
 use super::attribute::{Item, Reader, bytes, item_bytes, number, text, unreadable, word};
 use super::corrections::{REFUND, of_refund, to_refund};
 use super::key::{EXPIRES_AT, Key, SK, TASK_PREFIX};
 use super::transact::{CallMark, MARK};
 use super::write::Write;
-use super::{deletion, delivery_item, json_item, output_attributes, step_item, submit_attributes};
+use super::{
+    deletion, delivery_item, json_item, output_attributes, step_item, stored_text,
+    submit_attributes,
+};
 
 /// DynamoDB bills writes by the started kilobyte.
 pub(super) const HOT_BYTES_MAX: usize = 1024;
@@ -85,7 +88,7 @@ pub(super) fn to_item(task: &Task, steps: Vec<AttributeValue>) -> Result<Item> {
     item.extend(
         task.callback
             .as_ref()
-            .map(|callback| (CALLBACK.to_owned(), text(callback.url().as_str()))),
+            .map(|callback| (CALLBACK.to_owned(), stored_text::of(callback))),
     );
     if !task.metadata.is_empty() {
         item.insert(
@@ -140,7 +143,7 @@ pub(super) fn hold(hold: &Hold) -> impl Iterator<Item = (String, AttributeValue)
 }
 
 /// True if the inputs fit into the item without doubling the cost of its later writes.
-pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &str) -> bool {
+pub(super) fn holds_inputs(key: &Key, item: &Item, inputs: &StoredText) -> bool {
     let name_bytes = INPUTS.len();
     item_bytes(item)
         + HOLD_BYTES
@@ -328,10 +331,7 @@ pub(super) fn from_item(tenant: &TenantId, item: &Item) -> Result<Task> {
             .map(submit_attributes::to_failure)
             .transpose()?,
         completed_by: reader.optional_word("completed_by")?,
-        callback: reader
-            .optional_text(CALLBACK)?
-            .map(CallbackUrl::parse)
-            .transpose()?,
+        callback: stored_text::optional(item, CALLBACK)?,
         trace: submit_attributes::to_trace(reader)?,
         untold: item.contains_key(UNTOLD),
         retry_of: reader

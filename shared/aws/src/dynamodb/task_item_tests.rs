@@ -5,13 +5,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_core::id::{DeliveryId, EndpointId, ModelId, RunId, TaskId, TenantId};
 use fluxgate_core::media::MediaKind;
 use fluxgate_core::money::MicroUsd;
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{
-    Copied, Doubt, Failure, InputUpload, NewTask, Output, ProviderLink, StaleLinks, State, Step,
-    Task, Unarchived, Via,
+    Copied, Deleted, Doubt, Failure, InputUpload, LeftOutput, NewTask, Output, ProviderLink,
+    StaleLinks, State, Step, Task, Unarchived, Via,
 };
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
-use fluxgate_core::webhook::{CallbackUrl, EventType, Target};
+use fluxgate_core::webhook::{EventType, Target};
 
 use super::attribute::{Item, bytes, item_bytes, number, text};
 use super::key::Key;
@@ -92,7 +93,7 @@ fn full() -> Task {
             "media",
             "the picture could not be fetched",
         )),
-        callback: Some(CallbackUrl::parse("https://hooks.example/x?y=1").unwrap()),
+        callback: Some(StoredText::Sealed(vec![0, 255, 7])),
         trace: TraceContext::read(
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             Some("a=b"),
@@ -143,6 +144,22 @@ fn half_copied() -> Task {
     }
 }
 
+/// With outputs that are left, and without.
+fn deleted(left: usize) -> Task {
+    let names = (0..left).map(|n| LeftOutput {
+        bucket: format!("bucket-{n}"),
+        key: format!("2026/11/28/{n}.png"),
+    });
+    Task {
+        deleted: Some(Deleted {
+            at: NOW,
+            outputs_made: 2,
+            left: names.collect(),
+        }),
+        ..minimal()
+    }
+}
+
 fn stored(task: &Task) -> Item {
     let mut item = task_item::to_item(task, Vec::new()).unwrap();
     item.extend(Key::task(&task.tenant, &task.id).attributes());
@@ -166,6 +183,8 @@ fn a_task_comes_back_as_it_went() {
         unarchived(),
         half_copied(),
         asking,
+        deleted(0),
+        deleted(2),
     ] {
         assert_eq!(
             task_item::from_item(&task.tenant, &stored(&task)).unwrap(),
@@ -229,7 +248,9 @@ fn inputs_held() -> usize {
     let item = task_item::to_item(&task, steps.unwrap()).unwrap();
     let key = Key::task(&task.tenant, &task.id);
     (0..HOT_BYTES_MAX)
-        .take_while(|length| task_item::holds_inputs(&key, &item, &"x".repeat(*length)))
+        .take_while(|length| {
+            task_item::holds_inputs(&key, &item, &StoredText::Sealed(vec![0; *length]))
+        })
         .count()
         - 1
 }

@@ -7,6 +7,7 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{RunId, TaskId, TenantId};
 use fluxgate_core::port::errors::{no_such_task, timeline_grew};
 use fluxgate_core::port::{Admitted, TaskStore};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{Admission, Change, Idempotency, NOTED_STEPS_MAX, Step, Task};
 use fluxgate_core::time::Timestamp;
 
@@ -40,7 +41,7 @@ impl TaskStore for DynamoStore {
         task_item::from_item(tenant, &self.task_item_eventual(tenant, id).await?)
     }
 
-    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<StoredText> {
         let item = self.task_item(tenant, id).await?;
         inputs::read(&self.table, &task_item::from_item(tenant, &item)?, &item).await
     }

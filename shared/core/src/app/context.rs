@@ -8,7 +8,8 @@ use crate::base::trace_context::TraceContext;
 use crate::domain::task::Task;
 use crate::port::{
     AccountStore, AlertStore, ApiKeyStore, BatchStore, Clock, DayStore, DeliveryStore,
-    EndpointStore, Entropy, Ids as _, OpenTaskStore, RetentionStore, Store, TaskStore, TenantStore,
+    EndpointStore, Entropy, Ids as _, InputKeyStore, OpenTaskStore, RetentionStore, Store,
+    TaskStore, TenantStore,
 };
 
 /// The ports shared by every role. Ports that only one role needs belong to that role.
@@ -64,6 +65,10 @@ impl Context {
 
     pub(crate) fn api_keys(&self) -> &dyn ApiKeyStore {
         self.store.api_keys()
+    }
+
+    pub(crate) fn data_keys(&self) -> &dyn InputKeyStore {
+        self.store.data_keys()
     }
 
     pub(crate) fn retention(&self) -> &dyn RetentionStore {

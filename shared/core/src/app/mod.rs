@@ -33,6 +33,7 @@ mod receiver;
 mod restoration;
 mod retention;
 mod sealed;
+mod sealed_text;
 mod sender;
 mod sweeper;
 mod tally;

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 275] = [
+pub const ALL: [&str; 277] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -69,6 +69,8 @@ pub const ALL: [&str; 275] = [
     "hold_missing",
     "http_client_unavailable",
     "idempotency_key_reused",
+    "input_keys_busy",
+    "input_keys_unreadable",
     "inputs_gone",
     "inputs_missing",
     "inputs_not_an_object",

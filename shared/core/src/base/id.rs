@@ -105,9 +105,12 @@ impl TaskId {
 
     /// When it was made, by the clock of who made it.
     pub fn made_at(&self) -> Timestamp {
-        let millis = i64::from_str_radix(&self.0[..12], 16);
-        Timestamp(millis.expect("an id has 32 hex characters"))
+        made_at(&self.0)
     }
+}
+
+fn made_at(id: &str) -> Timestamp {
+    Timestamp(i64::from_str_radix(&id[..12], 16).expect("an id has 32 hex characters"))
 }
 
 text_id!(
@@ -136,6 +139,13 @@ text_id!(
     is_hex32,
     "32 lower-case hex characters"
 );
+
+impl BatchId {
+    /// As [`TaskId::made_at`].
+    pub fn made_at(&self) -> Timestamp {
+        made_at(&self.0)
+    }
+}
 
 text_id!(
     /// An API key: the `jti` of the token. Sorts by time, like a task id.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::base::error::Result;
 use crate::base::id::{BatchId, IdempotencyKey, TenantId};
+use crate::base::seal::StoredText;
 use crate::base::time::Timestamp;
 use crate::domain::batch::{Batch, BatchChunk};
 
@@ -20,13 +21,14 @@ pub enum BatchCreated {
 #[async_trait]
 pub trait BatchStore: Send + Sync {
     /// Writes lines of a batch that is not created yet: nobody sees them until it is, and they go
-    /// at that time in any case. The texts are the lines in the chunk's order, one on each line.
+    /// at that time in any case. The texts are the lines in the chunk's order, one on each line,
+    /// sealed.
     async fn put_lines(
         &self,
         tenant: &TenantId,
         batch: &BatchId,
         chunk: &BatchChunk,
-        texts: &str,
+        texts: &StoredText,
         removed_at: Timestamp,
     ) -> Result<()>;
 
@@ -59,7 +61,12 @@ pub trait BatchStore: Send + Sync {
     ) -> Result<Option<BatchChunk>>;
 
     /// The texts of the chunk that ends with this line; `None` once no line of it waits.
-    async fn texts(&self, tenant: &TenantId, batch: &BatchId, last: u32) -> Result<Option<String>>;
+    async fn texts(
+        &self,
+        tenant: &TenantId,
+        batch: &BatchId,
+        last: u32,
+    ) -> Result<Option<StoredText>>;
 
     /// Replaces the record and, with it, one of its chunks. The texts of a chunk go when none of
     /// its lines waits. Kind `Conflict` with reason `VersionMoved`, and nothing is written, unless
@@ -67,7 +74,7 @@ pub trait BatchStore: Send + Sync {
     async fn update_batch(&self, batch: &Batch, chunk: Option<&BatchChunk>) -> Result<()>;
 
     /// Replaces the texts of the chunk that ends with this line, unless they are gone.
-    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()>;
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &StoredText) -> Result<()>;
 
     /// Removes the texts of all lines of the batch; what became of the lines stays.
     async fn remove_texts(&self, tenant: &TenantId, batch: &BatchId) -> Result<()>;

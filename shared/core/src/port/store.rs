@@ -2,7 +2,7 @@
 
 use super::{
     AccountStore, AlertStore, ApiKeyStore, BatchStore, DayStore, DeliveryStore, EndpointStore,
-    FairQueueStore, OpenTaskStore, RetentionStore, TaskStore, TenantStore,
+    FairQueueStore, InputKeyStore, OpenTaskStore, RetentionStore, TaskStore, TenantStore,
 };
 
 /// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
@@ -11,7 +11,7 @@ pub trait Store
 where
     Self: TaskStore + AccountStore + AlertStore + DayStore + TenantStore,
     Self: EndpointStore + DeliveryStore + BatchStore + FairQueueStore + ApiKeyStore + OpenTaskStore,
-    Self: RetentionStore,
+    Self: RetentionStore + InputKeyStore,
 {
 }
 
@@ -28,6 +28,7 @@ impl<T> Store for T where
         + ApiKeyStore
         + OpenTaskStore
         + RetentionStore
+        + InputKeyStore
 {
 }
 
@@ -74,6 +75,10 @@ impl dyn Store {
     }
 
     pub fn retention(&self) -> &dyn RetentionStore {
+        self
+    }
+
+    pub fn data_keys(&self) -> &dyn InputKeyStore {
         self
     }
 

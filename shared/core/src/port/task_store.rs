@@ -5,6 +5,7 @@ use futures::future::join_all;
 
 use crate::base::error::Result;
 use crate::base::id::{RunId, TaskId, TenantId};
+use crate::base::seal::StoredText;
 use crate::base::time::Timestamp;
 #[cfg(doc)]
 use crate::domain::money::Account;
@@ -50,12 +51,12 @@ pub trait TaskStore: Send + Sync {
     /// never about whether the task exists. A change based on a stale read is a `Conflict`.
     async fn get_eventual(&self, tenant: &TenantId, id: &TaskId) -> Result<Task>;
 
-    /// The inputs as admitted: one JSON object. Empty once the task has ended if they were large;
-    /// of a task that did not complete, for which nobody pays, if they had more than
+    /// The inputs as admitted, sealed or not. An empty JSON object once the task has ended if they
+    /// were large; of a task that did not complete, for which nobody pays, if they had more than
     /// [`RETRY_INPUTS_BYTES_MAX`], and [`RETRY_INPUTS_KEPT_MS`] after its end. Mid-sized inputs may
     /// also be empty some days after the end, because an adapter may let them expire. Empty for a
     /// deleted task. Kind `NotFound` as in `get`.
-    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String>;
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<StoredText>;
 
     /// Removes inputs that have expired by then: so many at most. Returns how many there were.
     /// Where items expire by themselves there are none to remove.

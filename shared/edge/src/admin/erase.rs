@@ -34,14 +34,19 @@ pub(crate) struct ErasureView {
     outputs_left: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// Not before this has passed: until then something may still be sealed with a key that the
+    /// next step removes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_ms: Option<u64>,
 }
 
 /// Erase a tenant's personal data, by a step
 ///
 /// Inputs, callback URLs, metadata, errors, links and what receivers answered, of all tasks made
-/// before the first step; batches that go on and tasks that wait are cancelled. Ledger, sums and
-/// audit log stay. Repeat it with `next` until the state is another than `running`; it may be begun
-/// again at any time.
+/// before the first step; batches that go on and tasks that wait are cancelled. The last step
+/// removes the keys that inputs and callback URLs were sealed with, so that no backup tells them.
+/// Ledger, sums and audit log stay. Repeat it with `next` until the state is another than
+/// `running`; it may be begun again at any time.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{id}/personal-data", tag = "tenants", operation_id = "erase_personal_data",
     params(("id" = String, Path, description = "the tenant's id; a deleted tenant's too"),
@@ -105,6 +110,11 @@ fn view(step: ErasureStep) -> ErasureView {
         batches_cancelled: step.batches_cancelled,
         outputs_removed: step.outputs_removed,
         outputs_left: step.outputs_left,
+        wait_ms: step
+            .next
+            .as_ref()
+            .and(Some(step.wait_ms))
+            .filter(|ms| *ms > 0),
         next: step.next,
     }
 }

@@ -6,12 +6,13 @@ use fluxgate_core::batch::{Batch, BatchChunk};
 use fluxgate_core::id::{BatchId, IdempotencyKey, TenantId};
 use fluxgate_core::port::errors::{batch_changed, no_such_batch, too_many_batches};
 use fluxgate_core::port::{BatchCreated, BatchStore};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::SqliteStore;
 use super::error::{database, parsed, unwritable};
 use super::reports::rows;
+use super::{SqliteStore, stored_text};
 
 #[async_trait]
 impl BatchStore for SqliteStore {
@@ -20,7 +21,7 @@ impl BatchStore for SqliteStore {
         tenant: &TenantId,
         batch: &BatchId,
         chunk: &BatchChunk,
-        texts: &str,
+        texts: &StoredText,
         removed_at: Timestamp,
     ) -> Result<()> {
         let body = serde_json::to_string(chunk).map_err(unwritable)?;
@@ -33,7 +34,14 @@ impl BatchStore for SqliteStore {
                 .execute(
                     "INSERT INTO batch_chunks (tenant, batch, last, removed_at, body, texts)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![tenant, batch, last, removed_at.0, body, texts],
+                    params![
+                        tenant,
+                        batch,
+                        last,
+                        removed_at.0,
+                        body,
+                        stored_text::of(&texts)
+                    ],
                 )
                 .map(drop)
                 .map_err(database("write lines of a batch"))
@@ -104,11 +112,16 @@ impl BatchStore for SqliteStore {
         body.map(|body| parsed(&body, what)).transpose()
     }
 
-    async fn texts(&self, tenant: &TenantId, batch: &BatchId, last: u32) -> Result<Option<String>> {
+    async fn texts(
+        &self,
+        tenant: &TenantId,
+        batch: &BatchId,
+        last: u32,
+    ) -> Result<Option<StoredText>> {
         let texts = self.reading().await.row(
             "SELECT texts FROM batch_chunks WHERE tenant = ?1 AND batch = ?2 AND last = ?3",
             params![tenant.as_str(), batch.as_str(), last],
-            |row| row.get::<_, Option<String>>(0),
+            |row| stored_text::optional(row, 0),
         )?;
         Ok(texts.flatten())
     }
@@ -124,15 +137,20 @@ impl BatchStore for SqliteStore {
         .await
     }
 
-    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &str) -> Result<()> {
-        let (tenant, batch, texts) = (batch.tenant.clone(), batch.id.clone(), texts.to_owned());
+    async fn replace_texts(&self, batch: &Batch, last: u32, texts: &StoredText) -> Result<()> {
+        let (tenant, batch, texts) = (batch.tenant.clone(), batch.id.clone(), texts.clone());
         self.write_soon(move |write| {
             write
                 .connection
                 .execute(
                     "UPDATE batch_chunks SET texts = ?4
                      WHERE tenant = ?1 AND batch = ?2 AND last = ?3 AND texts IS NOT NULL",
-                    params![tenant.as_str(), batch.as_str(), last, texts],
+                    params![
+                        tenant.as_str(),
+                        batch.as_str(),
+                        last,
+                        stored_text::of(&texts)
+                    ],
                 )
                 .map(drop)
                 .map_err(database("replace texts of a batch"))

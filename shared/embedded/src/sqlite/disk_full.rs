@@ -53,7 +53,7 @@ fn admission(tenant: &TenantId) -> Admission {
     Admission {
         task: started.task,
         steps: started.steps,
-        inputs: format!("{{\"prompt\":\"{}\"}}", "x".repeat(BYTES)),
+        inputs: format!("{{\"prompt\":\"{}\"}}", "x".repeat(BYTES)).into(),
         idempotency: None,
         tasks_in_flight_max: None,
         key_terms: None,

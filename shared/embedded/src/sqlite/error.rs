@@ -11,7 +11,7 @@ pub(super) const DAMAGED: &str = "the database file is damaged; restore the fold
      'fluxgate restore', as the guide to production says";
 
 /// Turns an SQLite error into a core error that names the operation.
-pub(super) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
+pub(crate) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let (kind, code, text) = sort(error.sqlite_error_code());
         Error::new(kind, code, format!("cannot {operation}: {text}"))

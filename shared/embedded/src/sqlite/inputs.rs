@@ -4,21 +4,27 @@
 use fluxgate_core::Result;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::errors::no_such_task;
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{RETRY_INPUTS_BYTES_MAX, State, Task};
 use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::database;
 use super::readers::Readers;
+use super::stored_text;
 
 /// Inputs of a completed task up to this size are kept as long as the task.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-pub(super) fn insert(connection: &Connection, task: &Task, inputs: &str) -> Result<()> {
+pub(super) fn insert(connection: &Connection, task: &Task, inputs: &StoredText) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO inputs (tenant, id, body) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| {
-            statement.execute(params![task.tenant.as_str(), task.id.as_str(), inputs])
+            statement.execute(params![
+                task.tenant.as_str(),
+                task.id.as_str(),
+                stored_text::of(inputs)
+            ])
         })
         .map(drop)
         .map_err(database("write inputs"))
@@ -29,13 +35,13 @@ pub(super) fn read(
     tenant: &TenantId,
     id: &TaskId,
     now: Timestamp,
-) -> Result<String> {
+) -> Result<StoredText> {
     readers
         .row(
             "SELECT CASE WHEN expires_at <= ?3 THEN '{}' ELSE body END FROM inputs
              WHERE tenant = ?1 AND id = ?2",
             params![tenant.as_str(), id.as_str(), now.0],
-            |row| row.get(0),
+            |row| stored_text::read(row, 0),
         )?
         .ok_or_else(no_such_task)
 }

@@ -29,6 +29,7 @@ mod fair_queue_store;
 mod folder_lock;
 mod give_way;
 mod idempotency;
+mod input_key_store;
 mod inputs;
 mod inputs_drop;
 mod key_use;
@@ -46,6 +47,7 @@ mod reports;
 mod retention;
 mod schedule;
 mod settling;
+mod stored_text;
 mod task_rows;
 mod task_store;
 mod tenant_store;
@@ -62,10 +64,12 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
 use rusqlite::Connection;
 
+use crate::input_keys::InputKeyFile;
 use crate::pace::Hurry;
 pub use backup::{CopyProgress, object_files};
 use connection::Check;
 pub use encryption_check::EncryptionCheck;
+pub(crate) use error::database;
 pub use folder_lock::FolderLock;
 use give_way::give_way;
 pub use measures::{LaneMeasures, LiveTasks, Measures};
@@ -95,6 +99,7 @@ pub struct SqliteStore {
     objects: Arc<PendingObjects>,
     settling: Arc<Settling>,
     tenants: Arc<ParsedTenants>,
+    input_keys: Arc<InputKeyFile>,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,6 +122,7 @@ impl SqliteStore {
             objects: Arc::default(),
             settling: Arc::default(),
             tenants: Arc::default(),
+            input_keys: Arc::new(InputKeyFile::of(folder)),
             clock,
         })
     }
@@ -162,6 +168,7 @@ impl SqliteStore {
             objects: Arc::default(),
             settling: Arc::default(),
             tenants: Arc::default(),
+            input_keys: Arc::new(InputKeyFile::of(folder)),
             clock,
         })
     }

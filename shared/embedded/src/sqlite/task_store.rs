@@ -5,6 +5,7 @@ use fluxgate_core::Result;
 use fluxgate_core::id::{RunId, TaskId, TenantId};
 use fluxgate_core::port::errors::{no_such_task, run_claimed};
 use fluxgate_core::port::{Admitted, TaskStore};
+use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{Admission, Change, Idempotency, Job, State, Step, Task};
 use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -56,7 +57,7 @@ impl TaskStore for SqliteStore {
         self.get(tenant, id).await
     }
 
-    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<String> {
+    async fn inputs(&self, tenant: &TenantId, id: &TaskId) -> Result<StoredText> {
         inputs::read(self.reading().await, tenant, id, self.clock.now())
     }
 

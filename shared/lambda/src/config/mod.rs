@@ -29,6 +29,8 @@ pub struct Base {
     pub table: String,
     /// The table was another stack's, or is restored.
     pub is_table_adopted: bool,
+    /// The table of the keys that inputs are sealed with.
+    pub keys_table: String,
     /// A log filter, such as `info` or `warn,fluxgate_core=debug`.
     pub log: String,
     pub aws: Aws,
@@ -93,6 +95,7 @@ impl Base {
             stack,
             table: env.required("FLUXGATE_TABLE")?,
             is_table_adopted: env.optional("FLUXGATE_TABLE_ADOPTED").is_some(),
+            keys_table: env.required("FLUXGATE_KEYS_TABLE")?,
             log: env
                 .optional("FLUXGATE_LOG")
                 .unwrap_or_else(|| "info".to_owned()),

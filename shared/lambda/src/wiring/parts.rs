@@ -103,7 +103,8 @@ impl Parts {
             false => table,
         };
         let queue = Arc::new(queue(&aws, table.clone(), queues, dead_letters));
-        let store = Arc::new(DynamoStore::new(table, queue.clone()));
+        let keys = Table::new(aws.dynamodb(), base.keys_table);
+        let store = Arc::new(DynamoStore::new(table, keys, queue.clone()));
         let secrets =
             SecretsManagerSecrets::new(&aws, Arc::new(SystemClock), SecretBounds::default());
         Ok(Self {

@@ -149,14 +149,16 @@ async fn what_a_backup_in_a_burst_has_is_restored_whole_and_nothing_is_paid_for_
     .await
     .unwrap();
     let installation = install(folder.path(), &emulator);
-    let [data, backup, restored] =
-        ["data", "backup", "restored"].map(|name| folder.path().join(name));
+    let [data, backup, keys, restored] =
+        ["data", "backup", "keys", "restored"].map(|name| folder.path().join(name));
     let (data, backup, restored) = (text(&data), text(&backup), text(&restored));
     let tenant = tenant(&installation, data).await;
     let process = installation.start_with(&LIMITS).await;
     let burst = Burst::begin(tenant.clone()).await;
 
-    let made = run(&["backup", backup, "--buckets", "--data", data]).await;
+    let keys = text(&keys);
+    let to_keys = ["--input-keys", keys, "--data", data];
+    let made = run(&[&["backup", backup, "--buckets"][..], &to_keys].concat()).await;
     let runs = emulator.runs().len();
     submit(
         &tenant,
@@ -171,7 +173,8 @@ async fn what_a_backup_in_a_burst_has_is_restored_whole_and_nothing_is_paid_for_
     .await;
     process.kill();
     let paid = emulator.runs().len();
-    let told = run(&["restore", backup, "--data", restored]).await;
+    let with_keys = ["--input-keys", keys, "--data", restored];
+    let told = run(&[&["restore", backup][..], &with_keys].concat()).await;
     let env = [&LIMITS[..], &[("FLUXGATE_DATA", restored)]].concat();
     let process = installation.start_with(&env).await;
 

@@ -27,6 +27,11 @@ macro_rules! every_behaviour {
                 inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry
                 of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+            input_keys:
+                keys_of_a_month_are_added_one_after_the_other_and_read_back
+                of_many_first_keys_one_is_added_and_everybody_gets_it
+                removed_keys_are_gone_and_younger_ones_stay
+                sealed_inputs_and_callbacks_are_read_back_as_they_were_written;
             idempotency_keys:
                 a_key_used_again_for_the_same_request_gives_the_same_task_and_holds_once
                 a_key_used_again_for_another_request_is_refused
@@ -239,6 +244,7 @@ macro_rules! every_behaviour {
                 how_far_everybody_s_tasks_were_removed_only_goes_forward;
             removal_passes:
                 every_tenant_s_old_tasks_are_removed_once_a_day
+                the_keys_of_a_month_go_when_all_that_they_sealed_is_old
                 a_pass_without_time_goes_on_where_it_stopped
                 what_has_not_ended_is_not_removed_and_neither_is_what_was_not_announced
                 what_an_export_has_not_told_is_not_removed

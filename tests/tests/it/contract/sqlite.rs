@@ -19,5 +19,6 @@ on_stores! {
         expired_idempotency_keys_are_removed_step_by_step
         what_api_keys_used_in_old_months_is_removed
         old_dead_letters_are_removed
-        inputs_and_callback_urls_of_old_tasks_go_step_by_step_and_open_tasks_keep_theirs;
+        inputs_and_callback_urls_of_old_tasks_go_step_by_step_and_open_tasks_keep_theirs
+        the_keys_of_a_month_stay_while_one_of_its_tasks_is_open;
 }

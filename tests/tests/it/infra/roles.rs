@@ -161,7 +161,7 @@ fn no_action_is_a_pattern_and_no_resource_without_a_reason() {
 }
 
 #[test]
-fn each_function_logs_to_its_own_group_and_calls_one_table() {
+fn each_function_logs_to_its_own_group_and_only_who_opens_inputs_calls_the_table_of_keys() {
     for name in FUNCTIONS {
         let logs = BTreeSet::from([format!("{}Logs", capital(name))]);
         assert_eq!(allowed(name, "logs:PutLogEvents"), logs);
@@ -173,12 +173,17 @@ fn each_function_logs_to_its_own_group_and_calls_one_table() {
             .iter()
             .filter(|action| action.starts_with("dynamodb:"))
         {
+            let mut tables = allowed(name, action);
+            tables.remove("KeysTable");
             assert_eq!(
-                allowed(name, action),
+                tables,
                 BTreeSet::from(["Table".to_owned()]),
                 "{name} {action}"
             );
         }
+        let opens = !["receiver", "archiver"].contains(&name);
+        let reads_keys = allowed(name, "dynamodb:GetItem").contains("KeysTable");
+        assert_eq!(reads_keys, opens, "{name}");
     }
 }
 

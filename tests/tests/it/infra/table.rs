@@ -21,6 +21,25 @@ fn the_table_has_the_keys_and_the_expiry_that_the_adapter_writes() {
     );
 }
 
+/// A backup of keys would bring back what was erased by removing them.
+#[test]
+fn the_table_of_keys_is_like_the_other_one_and_has_no_backups() {
+    let (table, keys) = (resource("Table"), resource("KeysTable"));
+
+    for part in [
+        "KeySchema",
+        "AttributeDefinitions",
+        "BillingMode",
+        "SSESpecification",
+    ] {
+        assert_eq!(keys[part], table[part], "{part}");
+    }
+    assert!(keys.get("PointInTimeRecoverySpecification").is_none());
+    assert_eq!(keys["DeletionProtectionEnabled"], true);
+    let whole = &super::template()["Resources"]["KeysTable"];
+    assert_eq!(whole["DeletionPolicy"], "Retain");
+}
+
 /// The adapter makes no index; one in the template would be paid for by every write.
 #[test]
 fn the_table_has_no_index_and_outlives_its_stack() {

@@ -1,6 +1,7 @@
 //! Every permission that a role has is used by its function: one that nobody needs is taken away.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_tests::odd_store::OtherStore;
@@ -14,7 +15,7 @@ const EXPORT: &str = "billing";
 
 /// Used where this tour does not come, or comes only in some orders of events; and what for.
 /// `TEST_GRANTS` shows which tests use what.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 19] = [
     (
         "admin dynamodb:DeleteItem table",
         "what belonged to a tenant that is deleted",
@@ -50,6 +51,22 @@ const ELSEWHERE: [(&str, &str); 15] = [
     (
         "notifier dynamodb:UpdateItem table",
         "an attempt that failed is counted",
+    ),
+    (
+        "admin dynamodb:DeleteItem keys",
+        "an erasure of what was made in earlier months",
+    ),
+    (
+        "poller dynamodb:PutItem keys",
+        "the first task of a month is a batch's line",
+    ),
+    (
+        "sweeper dynamodb:DeleteItem keys",
+        "a month whose inputs are all old",
+    ),
+    (
+        "sweeper dynamodb:GetItem keys",
+        "a month whose inputs are all old",
     ),
     (
         "poller dynamodb:DeleteItem table",
@@ -100,6 +117,7 @@ async fn every_permission_of_every_role_is_used() {
     in_another_store(&stack).await;
     dead_letters(&stack, &tenant).await;
     tenant.delete(&format!("/v1/endpoints/{endpoint}")).await;
+    erasure(&stack).await;
     for _ in 0..2 {
         stack.function("sweeper").invoke(json!({})).await.unwrap();
         let globex = "/admin/v1/tenants/globex?forget_balance=true";
@@ -124,6 +142,7 @@ fn short(arn: &str) -> &str {
     let named = ["EncryptionKeys", "ApiKeySigning", "CapabilitySecret"];
     match named.into_iter().find(|name| arn.contains(name)) {
         Some(name) => name,
+        None if arn.contains(":table/") && arn.contains("KeysTable") => "keys",
         None if arn.contains(":table/") => "table",
         None => arn.rsplit([':', '/']).next().unwrap_or_default(),
     }
@@ -136,6 +155,9 @@ async fn tenants_day(tenant: &TestTenant, receiver: &LiveReceiver) {
     let inputs = tenant.inputs().await;
     let (task, second) = (tenant.submit(&inputs).await, tenant.submit(&inputs).await);
     receiver.about(&task, 1).await;
+    let own = json!({ "model": MODEL, "input": inputs, "callback_url": receiver.url("own") });
+    let own = tenant.post("/v1/tasks", &own).await.text("/id");
+    receiver.about(&own, 2).await;
     tenant.ended(&second).await;
     let link = tenant.result(&task).await["outputs"][0].clone();
     tenant.download(link.as_str().unwrap()).await;
@@ -214,6 +236,23 @@ async fn operators_day(stack: &Stack, tenant: &TestTenant) {
         let path = format!("/admin/v1{path}");
         admin(stack, Method::GET, &path, &Value::Null).await;
     }
+}
+
+/// It is not over before every function knows of the new key.
+async fn erasure(stack: &Stack) {
+    let path = "/admin/v1/tenants/acme/personal-data";
+    let next = Mutex::new(path.to_owned());
+    eventually("the end of the erasure", || async {
+        let asked = next.lock().unwrap().clone();
+        let step = admin(stack, Method::DELETE, &asked, &Value::Null).await;
+        let Some(cursor) = step["next"].as_str() else {
+            return Some(());
+        };
+        assert!(step["wait_ms"].as_u64() > Some(0), "{step}");
+        *next.lock().unwrap() = format!("{path}?cursor={cursor}");
+        None
+    })
+    .await;
 }
 
 /// A tenant whose bucket is written in a role.

@@ -8,6 +8,7 @@ use futures::stream;
 use tracing::Instrument as _;
 
 use super::{BatchWork, submit_request};
+use crate::app::sealed_text::SealedPart;
 use crate::app::traced::job_span;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::time::Timestamp;
@@ -129,6 +130,11 @@ impl BatchWork {
             Some(_) => store.texts(tenant, id, before.last()).await?,
             None => None,
         };
+        let part = SealedPart::Lines(id, before.last());
+        let texts = match texts {
+            Some(stored) => self.context.open_text(tenant, part, &stored).await?,
+            None => None,
+        };
         let blanked = texts.as_deref().and_then(|texts| before.blanked(texts));
         let texts: Vec<&str> = texts.iter().flat_map(|texts| texts.split('\n')).collect();
         let text = |place: usize| texts.get(place).map(|text| (*text).to_owned());
@@ -197,6 +203,8 @@ impl BatchWork {
         // Where the batch stands still, so that a task that is deleted meanwhile leaves no text.
         let blanked = page.blanked.filter(|_| after == before && waits.is_some());
         if let Some(texts) = blanked {
+            let part = SealedPart::Lines(&batch.id, before.last());
+            let texts = self.context.seal_text(&batch.tenant, part, &texts).await?;
             let store = self.context.batches();
             store.replace_texts(&batch, before.last(), &texts).await?;
         }

@@ -1,6 +1,7 @@
 //! Cancelling a batch.
 
 use super::Batches;
+use crate::app::Context;
 use crate::base::error::{Reason, Result};
 use crate::base::id::{BatchId, TenantId};
 use crate::base::time::Timestamp;
@@ -38,22 +39,28 @@ impl Batches {
 
     /// Cancels all of a tenant's that have not ended, or only counts them. Returns how many.
     pub(crate) async fn cancel_all(&self, tenant: &TenantId, dry_run: bool) -> Result<usize> {
-        let (mut cancelled, mut before): (_, Option<BatchId>) = (0, None);
-        loop {
-            let store = self.context.batches();
-            let page = store.list_batches(tenant, before.as_ref(), PAGE_BATCHES);
-            let page = page.await?;
-            let now = self.context.now();
-            for batch in page.iter().filter(|batch| admits(batch, now)) {
-                if !dry_run {
-                    self.cancel(tenant, &batch.id).await?;
-                }
-                cancelled += 1;
+        let found = admitting(&self.context, tenant).await?;
+        if !dry_run {
+            for batch in &found {
+                self.cancel(tenant, &batch.id).await?;
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE_BATCHES => before = Some(last.id.clone()),
-                _ => return Ok(cancelled),
-            }
+        }
+        Ok(found.len())
+    }
+}
+
+/// The tenant's batches that may still admit lines.
+pub(in crate::app) async fn admitting(context: &Context, tenant: &TenantId) -> Result<Vec<Batch>> {
+    let (mut found, mut before): (_, Option<BatchId>) = (Vec::new(), None);
+    loop {
+        let store = context.batches();
+        let page = store.list_batches(tenant, before.as_ref(), PAGE_BATCHES);
+        let (page, now) = (page.await?, context.now());
+        before = page.last().map(|last| last.id.clone());
+        let is_last = page.len() < PAGE_BATCHES;
+        found.extend(page.into_iter().filter(|batch| admits(batch, now)));
+        if is_last {
+            return Ok(found);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Batches;
 use crate::app::Context;
+use crate::app::sealed_text::SealedPart;
 use crate::base::digest::RunningSha256;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::id::{BatchId, IdempotencyKey, KeyId, TenantId};
@@ -222,6 +223,8 @@ impl BatchIntake {
         if chunk.lines.is_empty() || self.known.is_some() {
             return Ok(());
         }
+        let part = SealedPart::Lines(&self.id, chunk.last());
+        let texts = self.context.seal_text(&self.tenant, part, &texts).await?;
         let (store, removed_at) = (self.context.batches(), Batch::removed_at(self.kept_until));
         store
             .put_lines(&self.tenant, &self.id, &chunk, &texts, removed_at)

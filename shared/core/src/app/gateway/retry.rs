@@ -50,6 +50,7 @@ impl Gateway {
             Value::Object(inputs) if !inputs.is_empty() => inputs,
             _ => return Err(inputs_gone()),
         };
+        let callback = self.context.kept_callback(&first).await?;
         if first.inline_outputs {
             inline::put_flag(&mut inputs);
         }
@@ -57,7 +58,7 @@ impl Gateway {
             tenant,
             model: first.model,
             inputs,
-            callback: first.callback,
+            callback,
             metadata: first.metadata,
             key,
             by,

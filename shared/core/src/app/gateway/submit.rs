@@ -10,6 +10,7 @@ use super::price::Quote;
 use super::{Gateway, Submits};
 use crate::app::machine::Entry;
 use crate::app::media::{check_sizes, files_in_one_form, media_addresses};
+use crate::app::sealed_text::SealedPart;
 use crate::app::traced::follow_new;
 use crate::base::digest::{RunningSha256, Sha256, update_json};
 use crate::base::error::{Error, Kind, Result};
@@ -190,17 +191,22 @@ impl Submits {
             retry_of: origin.retry_of,
             by: request.by,
         };
-        let place = self.machine.join_fair_queue(&new.tenant, weight).await?;
-        let admission = Admission {
-            tasks_in_flight_max,
-            key_terms,
-            ..self.admission(new, inputs, origin.idempotency, place)?
+        let inputs = Value::Object(inputs).to_string();
+        let tenant = new.tenant.clone();
+        let place = self.machine.join_fair_queue(&tenant, weight).await?;
+        let admitted = async {
+            let admission = self.admission(new, &inputs, origin.idempotency, place);
+            let admission = Admission {
+                tasks_in_flight_max,
+                key_terms,
+                ..admission.await?
+            };
+            follow_new(&admission.task);
+            self.context.tasks().admit(admission).await
         };
-        follow_new(&admission.task);
-        let (tenant, ticket) = (admission.task.tenant.clone(), admission.task.ticket);
-        let inputs = admission.inputs.clone();
-        let admitted = self.context.tasks().admit(admission).await;
-        if let (Some(ticket), false) = (ticket, matches!(admitted, Ok(Admitted::New(_)))) {
+        let admitted = admitted.await;
+        if let (Some(place), false) = (place, matches!(admitted, Ok(Admitted::New(_)))) {
+            let ticket = place.ticket;
             self.machine.leave_fair_queue(&tenant, ticket, true).await;
         }
         match admitted? {
@@ -237,24 +243,31 @@ impl Submits {
 
     /// The task is written as `submitting` right away, since the POST follows: that saves a commit.
     /// A task that must wait for its ticket is written as waiting, and a wake job checks on it.
-    fn admission(
+    async fn admission(
         &self,
         new: NewTaskParts,
-        inputs: Map<String, Value>,
+        inputs: &str,
         idempotency: Option<Idempotency>,
         place: Option<Entry>,
     ) -> Result<Admission> {
         let now = self.context.now();
+        let id = self.context.entropy.task_id(now);
+        let sealed = |part, text| self.context.seal_text(&new.tenant, part, text);
+        let inputs = sealed(SealedPart::Inputs(&id), inputs).await?;
+        let callback = match &new.callback {
+            Some(url) => Some(sealed(SealedPart::Callback(&id), url.url().as_str()).await?),
+            None => None,
+        };
         let task = Task::admitted(
             NewTask {
                 tenant: new.tenant,
-                id: self.context.entropy.task_id(now),
+                id,
                 model: new.model,
                 price: new.price,
                 cost: new.cost,
                 outputs_asked: new.outputs_asked,
                 makes: new.makes,
-                callback: new.callback,
+                callback,
                 metadata: new.metadata,
             },
             now,
@@ -275,7 +288,7 @@ impl Submits {
         Ok(Admission {
             task: started.task,
             steps,
-            inputs: Value::Object(inputs).to_string(),
+            inputs,
             idempotency,
             tasks_in_flight_max: None,
             key_terms: None,

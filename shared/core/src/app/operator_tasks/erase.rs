@@ -4,6 +4,8 @@
 //! An erasure keeps no record of its own: each task says whether it was erased. So it may be killed
 //! anywhere, and begun again by anybody.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
@@ -46,18 +48,22 @@ pub struct ErasureStep {
     pub outputs_left: usize,
     /// Where the next step begins; `None` for the last one.
     pub next: Option<String>,
+    /// For how long the next step has nothing to do: another process may still seal with a key
+    /// that is to be removed.
+    pub wait_ms: u64,
 }
 
 /// Where an erasure is: what was made before it began, behind this task.
 struct Cursor {
     began: Timestamp,
-    after: TaskId,
+    after: Option<TaskId>,
 }
 
 impl OperatorTasks {
     /// One bounded step over a tenant's tasks, oldest first; those that were made after the first
     /// step began are left. Batches that go on and tasks that wait are cancelled. A deleted
-    /// tenant's are erased too.
+    /// tenant's are erased too. The last step removes the keys that all of it was sealed with, but
+    /// for those of months with tasks that still run.
     ///
     /// Kind `NotFound` for a name that never was a tenant's; kind `Invalid` with code
     /// `invalid_cursor` for a cursor that is none.
@@ -77,28 +83,50 @@ impl OperatorTasks {
             step.batches_cancelled = cancelling.await?;
         }
         let started = self.context.now();
-        let began = cursor.as_ref().map_or(started, |cursor| cursor.began);
-        let mut after = cursor.map(|cursor| cursor.after);
+        let (began, mut after) = match cursor {
+            Some(cursor) => (cursor.began, cursor.after),
+            None if erasure.dry_run => (started, None),
+            None => (self.context.renew_input_key(tenant).await?, None),
+        };
         loop {
             let tasks = self.context.tasks();
             let page = tasks.list_after(tenant, after.as_ref(), PAGE_TASKS).await?;
-            let is_last = page.len() < PAGE_TASKS;
-            for task in page {
-                if task.created_at >= began {
-                    return Ok(step);
-                }
+            let is_last = page.len() < PAGE_TASKS || page.iter().any(|it| it.created_at >= began);
+            for task in page.into_iter().filter(|it| it.created_at < began) {
                 after = Some(task.id.clone());
                 self.erase_one(task, record.as_ref(), erasure, &mut step)
                     .await?;
             }
+            if is_last && !erasure.dry_run {
+                self.erase_keys(tenant, began, &mut step).await?;
+            }
+            let is_late = self.context.now().since_ms(started) >= TIME_MAX_MS;
+            if is_late && !is_last || step.wait_ms > 0 {
+                step.next = Some(Cursor { began, after }.to_string());
+                return Ok(step);
+            }
             if is_last {
                 return Ok(step);
             }
-            if self.context.now().since_ms(started) >= TIME_MAX_MS {
-                step.next = after.map(|after| format!("{}.{after}", began.0));
-                return Ok(step);
-            }
         }
+    }
+
+    /// What was sealed before the erasure began cannot be read any more, in no backup either. Says
+    /// how long to wait instead where somebody may not know of the new key yet.
+    async fn erase_keys(
+        &self,
+        tenant: &TenantId,
+        began: Timestamp,
+        step: &mut ErasureStep,
+    ) -> Result<()> {
+        let (context, now) = (&self.context, self.context.now());
+        let settles_ms = context.data_keys().input_keys_settle_ms();
+        step.wait_ms = began.plus_ms(settles_ms).since_ms(now);
+        if step.wait_ms > 0 {
+            return Ok(());
+        }
+        let until = now.plus_ms(TIME_MAX_MS);
+        context.remove_input_keys(tenant, began, until).await
     }
 
     /// The same for one task. One that was erased before stays so.
@@ -268,13 +296,21 @@ fn destination_of(output: &Output, tenant: Option<&Tenant>) -> Option<Destinatio
     }
 }
 
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = self.after.as_ref().map_or("", TaskId::as_str);
+        write!(f, "{}.{after}", self.began.0)
+    }
+}
+
 impl Cursor {
     fn parse(text: &str) -> Result<Self> {
         let parts = text.split_once('.');
         let parsed = parts.and_then(|(began, after)| {
+            let task = (!after.is_empty()).then(|| TaskId::parse(after));
             Some(Self {
                 began: Timestamp(began.parse().ok()?),
-                after: TaskId::parse(after).ok()?,
+                after: task.transpose().ok()?,
             })
         });
         parsed.ok_or_else(|| {

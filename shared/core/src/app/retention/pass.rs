@@ -31,6 +31,8 @@ pub struct Removals {
     pub removed: usize,
     /// Of how many tasks that stay inputs and callback URLs were removed.
     pub inputs: usize,
+    /// Of how many months of a tenant the keys of inputs and callback URLs were removed.
+    pub keys: usize,
     /// Tenants whose tasks could not be removed.
     pub failed: usize,
 }
@@ -41,8 +43,8 @@ pub(super) struct OfTenant {
     pub(super) tenant: TenantId,
     /// Tasks that were made before this are old.
     pub(super) before: Timestamp,
-    /// Inputs of tasks before this one are old.
-    inputs_end: TaskId,
+    /// Inputs of tasks that were made before this are old.
+    inputs_before: Timestamp,
     has_old_tasks: bool,
     pub(super) after: Option<TaskId>,
     pub(super) exports: Vec<BegunExport>,
@@ -139,7 +141,7 @@ impl Retention {
         Ok(true)
     }
 
-    /// Of the tasks that stay.
+    /// Of the tasks that stay. The keys of what was sealed go with the last of them.
     async fn drop_inputs(
         &self,
         pass: &mut RemovalPass,
@@ -147,9 +149,14 @@ impl Retention {
         limit: usize,
     ) -> Result<bool> {
         let retention = self.context.retention();
-        let (tenant, end) = (&current.tenant, &current.inputs_end);
-        let dropped = retention.drop_inputs(tenant, end, limit).await?;
+        let (tenant, before) = (&current.tenant, current.inputs_before);
+        let end = TaskId::lowest_at(before);
+        let dropped = retention.drop_inputs(tenant, &end, limit).await?;
         pass.done.inputs += dropped;
+        if dropped < limit {
+            let expired = self.context.expire_input_keys(tenant, before);
+            pass.done.keys += expired.await?;
+        }
         pass.current = Some(current);
         Ok(dropped == limit)
     }
@@ -168,7 +175,7 @@ impl Retention {
         Ok(OfTenant {
             tenant: tenant.clone(),
             before,
-            inputs_end: TaskId::lowest_at(inputs_before),
+            inputs_before,
             has_old_tasks,
             after: None,
             exports: self.exports_of(tenant).await?,

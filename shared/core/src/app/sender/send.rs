@@ -14,6 +14,8 @@ use crate::port::{PutOff, SubmitAnswer, SubmitCall};
 /// Time a submit may take besides the POST itself: reading inputs, uploading media.
 const SUBMIT_GRACE_MS: u64 = 5_000;
 
+const INPUTS_LOST: &str = "the key that the task's inputs were sealed with is gone, so that it cannot be sent; nothing was charged, submit it again";
+
 /// Whether a late submit may be sent.
 pub(crate) enum Started {
     /// Yes, with these inputs.
@@ -133,9 +135,13 @@ impl Sender {
         }
     }
 
-    /// Writes the intent to send.
+    /// Writes the intent to send. A task whose inputs cannot be read any more ends instead.
     pub(crate) async fn start(&self, task: Task, intent: Signal) -> Result<Started> {
-        let inputs = self.context.tasks().inputs(&task.tenant, &task.id).await?;
+        let Some(inputs) = self.context.stored_inputs(&task).await? else {
+            let failure = Failure::new(5000, "inputs_lost", INPUTS_LOST);
+            let ended = self.machine.give_up(task, failure).await?;
+            return Ok(Started::NotNow(Box::new(ended)));
+        };
         Ok(match self.machine.signal(task, intent).await? {
             SignalOutcome::Changed(task) if task.state == State::Submitting => {
                 Started::Now(Box::new(task), inputs)

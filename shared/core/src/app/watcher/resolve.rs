@@ -89,10 +89,11 @@ impl Watcher {
     }
 
     async fn ask_the_list(&self, task: &Task) -> Result<Evidence> {
-        let sought = Sought::of(
-            parse_inputs(&self.context.tasks().inputs(&task.tenant, &task.id).await?),
-            &task.uploads,
-        );
+        // Without them any run would look like this one.
+        let Some(inputs) = self.context.stored_inputs(task).await? else {
+            return Ok(Evidence::Unclear);
+        };
+        let sought = Sought::of(parse_inputs(&inputs), &task.uploads);
         let stretch = self.stretch(task, &sought);
         let may_deny = self.context.now() >= stretch.until
             && self.context.now().since_ms(stretch.from) < LIST_KEPT_MS;

@@ -5,13 +5,17 @@
 //! the secret belongs to are the associated data: a sealed text that is moved to another tenant
 //! does not open there.
 
+mod data_key;
 mod key_ring;
+mod stored_text;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use data_key::{DataKey, DataKeys};
 pub use key_ring::{KeyRing, NONCE_BYTES};
+pub use stored_text::StoredText;
 
 use crate::base::secret::Secret;
 

@@ -111,7 +111,7 @@ impl From<Zone> for String {
 const ASKED_YEARS: RangeInclusive<u32> = 2000..=2100;
 
 /// A month of a year, written `2026-11`. Stored as months since year 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Month(u32);
 

@@ -5,6 +5,7 @@ use super::Task;
 use super::step::Step;
 use crate::base::digest::Sha256;
 use crate::base::id::{IdempotencyKey, RunId};
+use crate::base::seal::StoredText;
 use crate::base::time::Timestamp;
 use crate::domain::money::{HoldTerms, KeyTerms, Settlement};
 use crate::domain::task::{Delayed, Job, Lane};
@@ -86,8 +87,8 @@ pub struct Admission {
     /// The task at version 1.
     pub task: Task,
     pub steps: Vec<Step>,
-    /// The inputs as the tenant sent them: one JSON object.
-    pub inputs: String,
+    /// The inputs as the tenant sent them, one JSON object, sealed.
+    pub inputs: StoredText,
     pub idempotency: Option<Idempotency>,
     /// Maximum number of tasks in flight for the tenant, including this one.
     pub tasks_in_flight_max: Option<u32>,

@@ -8,12 +8,13 @@ use super::{
 };
 use crate::base::id::{DeliveryId, KeyId, ModelId, RunId, TaskId, TenantId};
 use crate::base::labels::Labels;
+use crate::base::seal::StoredText;
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::fair_queue::Ticket;
 use crate::domain::media::MediaKind;
 use crate::domain::money::{Hold, KeyCount, MicroUsd};
-use crate::domain::webhook::{CallbackUrl, Delivery, Endpoint, EventType, Target};
+use crate::domain::webhook::{Delivery, Endpoint, EventType, Target};
 
 /// One requested run; the provider calls it a prediction. This is the hot row: inputs and timeline
 /// are stored elsewhere.
@@ -89,9 +90,9 @@ pub struct Task {
     /// How the end was learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_by: Option<Via>,
-    /// The drop-in callback given at submit.
+    /// The URL of the drop-in callback given at submit, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<CallbackUrl>,
+    pub callback: Option<StoredText>,
     /// What the tenant attached to it. It is never sent to the provider.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub metadata: Labels,
@@ -129,7 +130,7 @@ pub struct NewTask {
     pub cost: MicroUsd,
     pub outputs_asked: u32,
     pub makes: Option<MediaKind>,
-    pub callback: Option<CallbackUrl>,
+    pub callback: Option<StoredText>,
     pub metadata: Labels,
 }
 

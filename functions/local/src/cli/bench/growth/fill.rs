@@ -130,7 +130,7 @@ impl History {
         Ok(Admission {
             task,
             steps: [vec![Step::new(at, "admitted")], steps].concat(),
-            inputs: self.inputs.clone(),
+            inputs: self.inputs.clone().into(),
             idempotency: Some(Idempotency {
                 key: IdempotencyKey::parse(&format!("history-{n}"))?,
                 request: sha256(self.inputs.as_bytes()),
