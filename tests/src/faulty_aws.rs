@@ -23,6 +23,8 @@ pub enum Fault {
     AnswerLost,
     /// Another transaction writes the same item: AWS does nothing.
     Conflict,
+    /// The table takes no more, as one that is capped: AWS does nothing.
+    Throttled,
     /// The next eventually consistent read gets the answer that the same read got before.
     Late,
     /// The call waits on its way until [`FaultyAws::let_go`].
@@ -219,6 +221,7 @@ async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Respon
     let fault = way.fault_of(&headers, &question);
     match fault {
         Some(Fault::Conflict) => return conflict(&headers),
+        Some(Fault::Throttled) => return throttled(),
         Some(Fault::Late) => return way.late(&headers, &question),
         Some(Fault::Held) => {
             way.holding.fetch_add(1, Ordering::Relaxed);
@@ -266,6 +269,16 @@ fn conflict(headers: &HeaderMap) -> Response {
         "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
         "message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
         "CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}],
+    });
+    let headers = [("content-type", "application/x-amz-json-1.0")];
+    (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode-max-throughput.html>
+fn throttled() -> Response {
+    let body = json!({
+        "__type": "com.amazon.coral.availability#ThrottlingException",
+        "message": "Throughput exceeds the maximum OnDemandThroughput configured on table or index",
     });
     let headers = [("content-type", "application/x-amz-json-1.0")];
     (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()

@@ -53,9 +53,12 @@ impl FromRequestParts<Edge> for ProviderPoller {
             Ok(task) => {
                 name_task(&task);
                 let report = parts.extensions.get();
-                edge.throttle.poll(&principal, &task, report)?;
+                edge.throttle.poll(&principal, &task, report).await?;
             }
-            Err(_) => edge.throttle.request(&principal, parts.extensions.get())?,
+            Err(_) => {
+                let report = parts.extensions.get();
+                edge.throttle.request(&principal, report).await?;
+            }
         }
         Ok(Self(principal))
     }
@@ -74,7 +77,8 @@ impl FromRequestParts<Edge> for Bearer {
 
 async fn counted(parts: &mut Parts, edge: &Edge) -> Result<Principal> {
     let principal = principal(parts, edge).await?;
-    edge.throttle.request(&principal, parts.extensions.get())?;
+    let report = parts.extensions.get();
+    edge.throttle.request(&principal, report).await?;
     Ok(principal)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{ETAG, RETRY_AFTER};
 use axum::http::{HeaderValue, Request, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -24,6 +25,7 @@ use crate::body::BodyBytesMax;
 use crate::body_form::BodyForm;
 use crate::documented::{DocumentedRouter, routes};
 use crate::error_reply::{Problem, routing_reply};
+use crate::origin::refuse_bypass;
 use crate::rate_headers::RateHeaders;
 use crate::request_line::{REQUEST_ID, RequestLine, holds_secret, name_route, request_span};
 use crate::state::{Edge, OperatorEdge, ReceiverEdge};
@@ -58,7 +60,16 @@ pub fn api_router(edge: Edge) -> Router {
         RateHeaders,
         cors(),
     );
-    Router::new().fallback_service(around.layer(router.with_state(edge)))
+    let origin = edge.origin.clone().zip(Some(edge.gateway.clone()));
+    let router = router.with_state(edge);
+    let router = match origin {
+        None => router,
+        Some(origin) => {
+            let check = from_fn_with_state(origin, refuse_bypass);
+            Router::new().fallback_service(check.layer(router))
+        }
+    };
+    Router::new().fallback_service(around.layer(router))
 }
 
 fn cors() -> CorsLayer {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use fluxgate_core::app::{
     AdminAccess, ApiKeys, Batches, DeadLetters, Deliveries, Endpoints, Gateway, Inbox, Metering,
-    Operator, OperatorTasks, OperatorWork, Receiver,
+    Operator, OperatorTasks, OperatorWork, OriginCheck, Receiver,
 };
 use fluxgate_core::webhook::CapabilityKey;
 use tokio::sync::watch;
@@ -37,6 +37,8 @@ pub struct EdgeRoles {
     pub metering: Arc<Metering>,
     /// Seals where a reader of a ledger goes on.
     pub cursors: CapabilityKey,
+    /// `None`: callers reach this process itself.
+    pub origin: Option<Arc<OriginCheck>>,
     pub authenticator: Arc<Authenticator>,
     pub throttle: Arc<Throttle>,
     pub reads: Arc<Reads>,

@@ -1,8 +1,10 @@
-//! Rate limits per tenant, counted by this process only, and the headers that report them.
+//! Rate limits per tenant, counted by this process, or shared with others where there are any, and
+//! the headers that report them.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use fluxgate_core::app::SharedRates;
 use fluxgate_core::id::{TaskId, TenantId};
 use fluxgate_core::port::Clock;
 use fluxgate_core::rate::{Rate, RateDecision, TokenBucket};
@@ -45,6 +47,8 @@ pub struct Throttle {
     missed: Buckets<TenantId>,
     /// API keys that tenants make.
     new_keys: Buckets<TenantId>,
+    /// Where other processes serve the same tenants: for those with a limit of their own.
+    shared: Option<Arc<SharedRates>>,
 }
 
 /// The tenant's limit as reported in the answer, once it is known.
@@ -61,7 +65,16 @@ impl Throttle {
             polled: Cache::new(POLLED_MAX),
             missed,
             new_keys: Cache::new(TENANTS_MAX),
+            shared: None,
         }
+    }
+
+    /// Holds tenants' own limits together with other processes. While their store does not answer,
+    /// this process counts alone.
+    #[must_use]
+    pub fn with_shared(mut self, rates: Arc<SharedRates>) -> Self {
+        self.shared = Some(rates);
+        self
     }
 
     fn rate(&self, principal: &Principal) -> Rate {
@@ -69,9 +82,20 @@ impl Throttle {
     }
 
     /// Counts one request. Kind `Busy` with code `rate_limited` if there were too many.
-    pub(crate) fn request(&self, principal: &Principal, report: Option<&RateReport>) -> Result<()> {
+    pub(crate) async fn request(
+        &self,
+        principal: &Principal,
+        report: Option<&RateReport>,
+    ) -> Result<()> {
         let rate = self.rate(principal);
-        let taken = self.take(&self.tenants, &principal.tenant, rate);
+        let shared = match (&self.shared, principal.limits.rate()) {
+            (Some(shared), Some(rate)) => {
+                // Apart, so that a request that is held afterwards does not hold its memory.
+                Box::pin(shared.take(&principal.tenant, rate)).await
+            }
+            _ => None,
+        };
+        let taken = shared.unwrap_or_else(|| self.take(&self.tenants, &principal.tenant, rate));
         if let Some(RateReport(told)) = report {
             told.get_or_init(|| (rate, taken));
         }
@@ -83,7 +107,7 @@ impl Throttle {
     /// Counts one read of a task's result. It counts as a request only if the last read was less
     /// than a second ago, and only for a tenant with a limit of its own. A tenant that reads
     /// unknown ids faster than its limit is refused too.
-    pub(crate) fn poll(
+    pub(crate) async fn poll(
         &self,
         principal: &Principal,
         task: &TaskId,
@@ -101,7 +125,7 @@ impl Throttle {
         let task = (principal.tenant.clone(), task.clone());
         match self.take(&self.polled, &task, POLL).refused_ms {
             None => Ok(()),
-            Some(_) => self.request(principal, report),
+            Some(_) => self.request(principal, report).await,
         }
     }
 

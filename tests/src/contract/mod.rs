@@ -33,6 +33,7 @@ pub mod notices;
 pub mod open_tasks;
 pub mod queue;
 pub mod removal_passes;
+pub mod request_rates;
 pub mod retention;
 pub mod statements;
 pub mod task_lists;

@@ -1,9 +1,9 @@
 //! DynamoDB under writers that come at the same moment.
 
-use fluxgate_core::Kind;
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{AccountStore as _, TaskStore as _};
 use fluxgate_core::task::{Change, Signal, Step, Task, Via, transition};
+use fluxgate_core::{Kind, Retry};
 use fluxgate_tests::contract::{PRICE, admission, archived, finished, fresh_run, now};
 use fluxgate_tests::faulty_aws::Fault;
 
@@ -181,4 +181,21 @@ async fn a_run_that_is_only_likely_to_be_a_task_s_is_claimed_with_the_change_or_
         bed.stores.tasks.get(&tenant, &second.id).await.unwrap(),
         second
     );
+}
+
+/// A cap of the table's throughput, or a partition that takes no more.
+#[tokio::test]
+async fn what_the_table_throttles_is_tried_again_and_then_said_to_be_unavailable() {
+    let bed = Bed::start().await;
+    let tenant = bed.stores.funded(2).await;
+
+    bed.faulty.next("TransactWriteItems", [Fault::Throttled; 2]);
+    let task = bed.by_faulty.admitted(&tenant).await;
+    let written = bed.faulty.left();
+    bed.faulty.next("GetItem", [Fault::Throttled; 100]);
+    let read = bed.by_faulty.tasks.get(&tenant, &task.id).await;
+
+    assert_eq!(written, 0);
+    let error = read.unwrap_err();
+    assert_eq!((error.kind, error.retry), (Kind::Unavailable, Retry::Later));
 }

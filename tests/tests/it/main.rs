@@ -58,6 +58,7 @@ mod dynamodb_inputs;
 mod dynamodb_keys;
 mod dynamodb_late;
 mod dynamodb_lost_answers;
+mod dynamodb_rates;
 mod dynamodb_removals;
 mod edit;
 mod emulator_within;

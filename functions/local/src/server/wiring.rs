@@ -162,6 +162,7 @@ fn edge(
         batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         cursors: CapabilityKey::new(parts.folder.secrets.capability),
+        origin: None,
         authenticator: Arc::new(authenticator(&parts.folder.store, guard)),
         throttle: Arc::new(Throttle::new(
             Arc::new(SystemClock),

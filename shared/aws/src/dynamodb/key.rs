@@ -143,6 +143,11 @@ impl Key {
         )
     }
 
+    /// How full the bucket of the tenant's requests is.
+    pub(super) fn rate(tenant: &TenantId) -> Self {
+        Self::of(tenant, "RATE")
+    }
+
     pub(super) fn tenant(tenant: &TenantId) -> Self {
         Self::of(tenant, "TENANT")
     }

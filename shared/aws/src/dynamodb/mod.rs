@@ -43,6 +43,7 @@ mod movements;
 mod open_task_store;
 mod output_attributes;
 mod packs;
+mod rate_store;
 mod recent_tenants;
 mod retention;
 mod schema;

@@ -27,6 +27,7 @@ mod notifier;
 mod open_tasks;
 mod operator;
 mod operator_tasks;
+mod origin;
 mod personal;
 mod probe;
 mod receiver;
@@ -35,6 +36,7 @@ mod retention;
 mod sealed;
 mod sealed_text;
 mod sender;
+mod shared_rates;
 mod sweeper;
 mod tally;
 mod task_pages;
@@ -79,11 +81,13 @@ pub use operator_tasks::{
     Delivered, Erasure, ErasureStep, FairQueueView, LongestWait, OperatorTaskPage,
     OperatorTaskQuery, OperatorTasks, OperatorWork, TaskAction, TaskPlace, TaskTrouble,
 };
+pub use origin::OriginCheck;
 pub use probe::DestinationProbe;
 pub use receiver::Receiver;
 pub use restoration::{Doubted, Restoration};
 pub use retention::{Expiring, Exports, RemovalPass, Removals, Retention};
 pub use sender::{Hooks, Sender};
+pub use shared_rates::SharedRates;
 pub use sweeper::{Sweeper, Swept, TenantSweep};
 pub use tally::tally;
 pub use traced::{JOB_TARGET, follow_caller, job_span, job_worked};

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 277] = [
+pub const ALL: [&str; 279] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -65,6 +65,7 @@ pub const ALL: [&str; 277] = [
     "folder_in_use",
     "folder_token",
     "forbidden_address",
+    "front_bypassed",
     "header_repeated",
     "hold_missing",
     "http_client_unavailable",
@@ -150,6 +151,7 @@ pub const ALL: [&str; 277] = [
     "object_too_large",
     "opened_to_read",
     "operator_unknown",
+    "origin_unknown",
     "other_time_zone",
     "output_changed",
     "output_empty",

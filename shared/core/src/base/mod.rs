@@ -15,6 +15,7 @@ pub mod labels;
 pub mod metric;
 pub mod nearest;
 pub mod rate;
+pub mod rate_lease;
 pub mod retry;
 pub mod seal;
 pub mod secret;

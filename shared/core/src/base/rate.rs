@@ -14,8 +14,14 @@ impl Rate {
         MICROS / i64::from(self.per_second.max(1))
     }
 
-    fn capacity_us(self) -> i64 {
-        self.interval_us() * i64::from(self.burst.max(1))
+    /// What an empty bucket lacks.
+    pub fn capacity_us(self) -> i64 {
+        self.cost_us(self.burst.max(1))
+    }
+
+    /// The time in which so many tokens come.
+    pub fn cost_us(self, tokens: u32) -> i64 {
+        self.interval_us() * i64::from(tokens)
     }
 
     /// Time for an empty bucket to refill, in whole seconds.
@@ -29,7 +35,8 @@ const MICROS: i64 = 1_000_000;
 /// A bucket's level, stored as the moment at which it will be full again. A new bucket is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenBucket {
-    full_at_us: i64,
+    /// In microseconds since 1970.
+    pub full_at_us: i64,
 }
 
 /// The result of taking a token.
@@ -47,20 +54,55 @@ impl TokenBucket {
     /// Takes one token. A refusal takes none. If the clock jumps back, the bucket is empty at
     /// worst.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> RateDecision {
-        let (interval, capacity) = (rate.interval_us(), rate.capacity_us());
-        let now = now.0.saturating_mul(1_000);
-        let full_at = self.full_at_us.clamp(now, now.saturating_add(capacity));
-        self.full_at_us = full_at;
-        let excess = full_at + interval - now - capacity;
-        if excess > 0 {
-            return RateDecision {
-                refused_ms: Some(excess.unsigned_abs().div_ceil(1_000)),
-                ..RateDecision::of(full_at - now, rate)
-            };
+        *self = self.at(rate, now);
+        if self.tokens(rate, now) == 0 {
+            return self.refusal(rate, now);
         }
-        self.full_at_us = full_at + interval;
-        RateDecision::of(self.full_at_us - now, rate)
+        *self = self.without(1, rate, now);
+        self.standing(rate, now)
     }
+
+    /// How many tokens there are.
+    pub fn tokens(self, rate: Rate, now: Timestamp) -> u32 {
+        self.standing(rate, now).remaining
+    }
+
+    /// With this many tokens taken, which there must be.
+    #[must_use]
+    pub fn without(self, tokens: u32, rate: Rate, now: Timestamp) -> Self {
+        let full_at_us = self.at(rate, now).full_at_us + rate.cost_us(tokens);
+        Self { full_at_us }
+    }
+
+    /// What there is to be said of it, with nothing taken.
+    pub fn standing(self, rate: Rate, now: Timestamp) -> RateDecision {
+        RateDecision::of(self.at(rate, now).full_at_us - micros(now), rate)
+    }
+
+    /// The same for a request that finds no token.
+    pub fn refusal(self, rate: Rate, now: Timestamp) -> RateDecision {
+        let full_at = self.at(rate, now).full_at_us;
+        let excess = full_at + rate.interval_us() - micros(now) - rate.capacity_us();
+        RateDecision {
+            refused_ms: Some(excess.max(1).unsigned_abs().div_ceil(1_000)),
+            ..self.standing(rate, now)
+        }
+    }
+
+    /// Between full and empty: what a bucket says that was written by another clock, or for a
+    /// larger burst.
+    fn at(self, rate: Rate, now: Timestamp) -> Self {
+        let now = micros(now);
+        let empty = now.saturating_add(rate.capacity_us());
+        Self {
+            full_at_us: self.full_at_us.clamp(now, empty),
+        }
+    }
+}
+
+/// Microseconds since 1970.
+pub fn micros(at: Timestamp) -> i64 {
+    at.0.saturating_mul(1_000)
 }
 
 impl RateDecision {

@@ -21,6 +21,8 @@ pub struct GatewayConfig {
     pub encryption_secret: String,
     /// Name or ARN of the secret that holds the key which signs API keys.
     pub signing_secret: String,
+    /// Name or ARN of the secret of a front; `None`: callers reach the function itself.
+    pub origin_secret: Option<String>,
     pub allow_net: Vec<IpNet>,
     pub capacity: Option<Capacity>,
 }
@@ -106,6 +108,7 @@ impl GatewayConfig {
             links: Links::read(env)?,
             encryption_secret: encryption_secret(env)?,
             signing_secret: signing_secret(env)?,
+            origin_secret: env.optional("FLUXGATE_ORIGIN_SECRET"),
             allow_net: allow_net(env)?,
             capacity: capacity(env)?,
         })

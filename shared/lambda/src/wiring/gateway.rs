@@ -5,13 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use fluxgate_core::app::{
     Batches, Callbacks, Deliveries, Endpoints, Gateway, GatewayParts, Inbox, Machine, Metering,
-    Receiver, Sender,
+    OriginCheck, Receiver, Sender, SharedRates,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
+use fluxgate_core::rate::Rate;
 use fluxgate_edge::{
     BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
 };
-use fluxgate_outbound::{BucketReader, Guard, HttpCallbackSender, Roots};
+use fluxgate_outbound::{BucketReader, Guard, HttpCallbackSender, Roots, WaveSpeedClient};
 use fluxgate_s3::S3Signer;
 use tokio::sync::watch;
 use url::Url;
@@ -36,19 +37,23 @@ pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> 
         links,
         encryption_secret,
         signing_secret,
+        origin_secret,
         allow_net,
         capacity,
     } = GatewayConfig::read(env)?;
     let parts = Parts::unopened(base, queues.into(), None)?;
     let context = parts.context(bounds(provider.public_url.as_ref()));
     let guard = Arc::new(guard(allow_net)?);
-    let client = provider_client(
-        &parts,
-        &provider.account,
-        context.bounds.provider_timeout_ms,
-    )?;
+    let timeout_ms = context.bounds.provider_timeout_ms;
+    let client = provider_client(&parts, &provider.account, timeout_ms)?;
+    let origin = origin(&parts, origin_secret.as_deref())?;
     let capability = parts.capability(&links.capability_secret);
-    let (table, capability, ()) = tokio::join!(parts.table_gate(), capability, warm(&client));
+    let (table, capability, (), ()) = tokio::join!(
+        parts.table_gate(),
+        capability,
+        warm(&client),
+        warm_origin(origin.as_ref())
+    );
     let capability = capability?;
     let completion = completion(provider.public_url.as_ref());
     let hooks = hooks(provider.public_url, &capability);
@@ -70,7 +75,6 @@ pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> 
         reader: Arc::new(reader(signer, &guard)),
         capability: capability.clone(),
     });
-    let rate = context.bounds.request_rate;
     let edge = Edge::new(EdgeRoles {
         gateway: Arc::new(gateway),
         endpoints: Arc::new(Endpoints::new(
@@ -88,13 +92,38 @@ pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> 
         batches: Arc::new(Batches::new(context.clone(), parts.queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
         cursors: capability,
+        origin: origin.map(|secret| Arc::new(OriginCheck::new(Arc::new(secret)))),
         authenticator: Arc::new(authenticator(&parts, &guard)),
-        throttle: Arc::new(Throttle::new(Arc::new(SystemClock), rate)),
+        throttle: Arc::new(throttle(&parts, context.bounds.request_rate)),
         in_flight: Arc::new(BytesInFlight::new(&context.bounds)),
         health: Arc::new(health(completion)),
         stopping: NEVER_STOPPING.subscribe(),
     });
     Ok((edge, table))
+}
+
+/// Tenants' own limits hold for all environments together.
+fn throttle(parts: &Parts, default: Rate) -> Throttle {
+    let shared = SharedRates::new(parts.store.clone(), Arc::new(SystemClock));
+    Throttle::new(Arc::new(SystemClock), default).with_shared(Arc::new(shared))
+}
+
+fn origin(parts: &Parts, secret: Option<&str>) -> Result<Option<StoredSecret>, InitError> {
+    let named = secret.map(|name| StoredSecret::named(&parts.secrets, name));
+    Ok(named.transpose()?)
+}
+
+/// Reads the secret before the first request waits for it, which otherwise reads it again.
+async fn warm_origin(secret: Option<&StoredSecret>) {
+    let Some(secret) = secret else {
+        return;
+    };
+    if let Err(error) = secret.get().await {
+        tracing::warn!(
+            error = error.with_causes(),
+            "cannot read the origin secret yet; every request is refused until it can be read"
+        );
+    }
 }
 
 fn completion(public_url: Option<&Url>) -> &'static str {

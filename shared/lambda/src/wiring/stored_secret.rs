@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fluxgate_aws::secrets::{SecretName, SecretVersion, SecretsManagerSecrets};
 use fluxgate_core::Result;
-use fluxgate_core::port::WebhookSecrets;
+use fluxgate_core::port::{OriginSecrets, WebhookSecrets};
 use fluxgate_core::secret::Secret;
 use fluxgate_outbound::ApiKey;
 
@@ -67,6 +67,14 @@ impl ApiKey for StoredSecret {
 #[async_trait]
 impl WebhookSecrets for StoredSecret {
     async fn webhook_secret(&self) -> Result<Secret> {
+        self.get().await
+    }
+}
+
+/// The front's secret, which the operator put into Secrets Manager and told the front.
+#[async_trait]
+impl OriginSecrets for StoredSecret {
+    async fn origin_secret(&self) -> Result<Secret> {
         self.get().await
     }
 }

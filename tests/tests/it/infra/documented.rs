@@ -161,7 +161,7 @@ fn assigned(statement: &str) -> Vec<&str> {
 
 /// The cells of the tables between a heading of a page and the next of its rank, without their code
 /// marks and their heads.
-fn section(page: &str, heading: &str) -> Vec<Vec<String>> {
+pub(super) fn section(page: &str, heading: &str) -> Vec<Vec<String>> {
     let guide = read(page);
     let start = guide
         .find(&format!("\n{heading}\n"))

@@ -13,7 +13,7 @@ use super::{FUNCTIONS, function};
 /// What the platform sets for every function.
 const PLATFORM: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// Variables that a function need not have.
-const OPTIONAL: [&str; 10] = [
+const OPTIONAL: [&str; 11] = [
     "FLUXGATE_TABLE_ADOPTED",
     "FLUXGATE_STACK",
     "FLUXGATE_LOG",
@@ -21,6 +21,7 @@ const OPTIONAL: [&str; 10] = [
     "FLUXGATE_BASE_URL",
     "FLUXGATE_ADMIN_SCOPES",
     "FLUXGATE_ALLOW_NET",
+    "FLUXGATE_ORIGIN_SECRET",
     "FLUXGATE_PROVIDER_RATE_PER_MINUTE",
     "FLUXGATE_PROVIDER_CONCURRENCY",
     "FLUXGATE_USAGE_EXPORT_BUCKET",

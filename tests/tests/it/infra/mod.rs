@@ -1,10 +1,12 @@
 //! The template against the code: what one says of the other is asserted here, so that neither
 //! changes alone.
 
+mod brakes;
 mod deployment;
 mod documented;
 mod emitted;
 mod environment;
+mod front;
 mod functions;
 mod machine;
 mod observed;

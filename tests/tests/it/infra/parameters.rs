@@ -9,6 +9,8 @@ use super::parameters;
 const MISTAKES: [(&str, &str); 44] = [
     ("Architecture", "x86"),
     ("HttpFront", "RestApi"),
+    ("HttpApiRatePerSecond", "-1"),
+    ("HttpApiBurst", "1000000"),
     ("ProviderUrl", "api.wavespeed.ai"),
     ("ProviderRatePerMinute", "0"),
     ("ProviderConcurrency", "-1"),
@@ -21,6 +23,7 @@ const MISTAKES: [(&str, &str); 44] = [
     ("BaseUrl", "pictures.example.com"),
     ("PublicUrl", "ftp://example.com"),
     ("AllowNet", "intranet"),
+    ("OriginSecretName", "the secret itself"),
     ("AdminScopes", "arn:aws:iam::1:user/x=read;write"),
     ("TenantRolePattern", "fluxgate-*"),
     ("OwnBucketPattern", "Pictures"),
@@ -48,6 +51,9 @@ const MISTAKES: [(&str, &str); 44] = [
     ("NotifierConcurrency", "0"),
     ("GatewayReservedConcurrency", "-1"),
     ("ReceiverReservedConcurrency", "1000000"),
+    ("ReserveWorkers", "1"),
+    ("TableMaxReadUnits", "-1"),
+    ("TableMaxWriteUnits", "50000"),
     ("WatchBatchingSeconds", "301"),
     ("ArchiveBatchingSeconds", "-1"),
     ("NotifyBatchingSeconds", "600"),
@@ -60,6 +66,7 @@ const MISTAKES: [(&str, &str); 44] = [
     ("WithDashboard", "no thanks"),
     ("AlarmTopicArn", "fluxgate-alarms"),
     ("AlarmEmail", "ops"),
+    ("MonthlyBudgetUsd", "-5"),
 ];
 
 /// As CloudFormation judges it; of a list each value.
@@ -83,11 +90,15 @@ fn takes_one(parameter: &Value, value: &str) -> bool {
         let number: i64 = value.parse().unwrap();
         return (bound("MinValue")..=bound("MaxValue")).contains(&number);
     }
+    let chars = value.len() as u64;
     let is_short = parameter["MaxLength"]
         .as_u64()
-        .is_none_or(|max| value.len() as u64 <= max);
+        .is_none_or(|max| chars <= max);
+    let is_long = parameter["MinLength"]
+        .as_u64()
+        .is_none_or(|min| chars >= min);
     let pattern = json!({ "pattern": parameter["AllowedPattern"] });
-    is_short && jsonschema::is_valid(&pattern, &json!(value))
+    is_short && is_long && jsonschema::is_valid(&pattern, &json!(value))
 }
 
 #[test]

@@ -10,7 +10,11 @@ use super::{
 };
 
 /// Resources that are more than one thing, by the statement's name.
-const PATTERNS: [(&str, &str); 5] = [
+const PATTERNS: [(&str, &str); 6] = [
+    (
+        "OriginSecret",
+        "Secrets Manager ends every ARN in six characters of its own",
+    ),
     (
         "Trace",
         "X-Ray knows no resources: the operator's parameter says whether traces are kept",
@@ -220,6 +224,7 @@ fn a_function_reads_the_secrets_that_it_is_told_of() {
         ["gateway", "poller", "admin"]
     );
     assert_eq!(readers("WebhookSecretName"), ["receiver"]);
+    assert_eq!(readers("OriginSecretName"), ["gateway"]);
     assert_eq!(
         readers("CapabilitySecret"),
         ["gateway", "receiver", "poller", "notifier", "admin"]

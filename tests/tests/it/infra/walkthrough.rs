@@ -204,8 +204,9 @@ async fn the_commands_of_the_guides_lead_from_an_empty_account_to_an_edit_and_on
     let stack = stack.expect("a stack was deployed");
     assert_eq!(stack.emulator.runs().len(), 1, "one edit: {said}");
     assert!(walk.path("edited").exists() && walk.path("stack.json").exists());
-    assert_eq!(deployed.len(), 4, "{deployed:?}");
+    assert_eq!(deployed.len(), 6, "{deployed:?}");
     assert_eq!(deployed[0]["parameters"]["ArchiverConcurrency"], "2");
+    assert_eq!(deployed[0]["parameters"]["ReserveWorkers"], "no");
     for call in stack.calls.all() {
         assert_eq!(call.denied, None, "{} calls {}", call.function, call.action);
     }

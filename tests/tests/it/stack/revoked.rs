@@ -7,14 +7,14 @@ use fluxgate_tests::{LiveReceiver, Stack, TestTenant, eventually};
 use serde_json::{Value, json};
 
 /// Takes an action from a function's role until dropped.
-struct Revoked<'a> {
+pub(super) struct Revoked<'a> {
     stack: &'a Stack,
     function: &'a str,
     policy: fluxgate_tests::aws_calls::Policy,
 }
 
 impl<'a> Revoked<'a> {
-    fn from(stack: &'a Stack, function: &'a str, action: &str) -> Self {
+    pub(super) fn from(stack: &'a Stack, function: &'a str, action: &str) -> Self {
         let policy = stack.calls.policy(function);
         let granted = policy.grants().iter().any(|grant| grant.action == action);
         assert!(granted, "{function} has no {action} to lose");
