@@ -202,7 +202,8 @@ impl S3ObjectStore {
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
     async fn ready(&self, tenant: &TenantId, destination: &Destination) -> Result<()> {
-        let site = self.signer.site(tenant, destination).await?;
+        let scope = Scope::of(Access::Write, destination, &destination.bucket, None);
+        let site = self.signer.site(tenant, destination, scope).await?;
         site.credentials().await.map(drop)
     }
 

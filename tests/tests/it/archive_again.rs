@@ -28,6 +28,14 @@ async fn gateway(bounds: BoundsSettings) -> Gateway {
     .await
 }
 
+/// How often a destination refused a copy.
+async fn refusals(gateway: &Gateway) -> String {
+    let text = gateway.metrics().await;
+    let name = r#"fluxgate_destination_refusals_total{code="bucket_missing"} "#;
+    let told = text.lines().find_map(|line| line.strip_prefix(name));
+    told.unwrap_or_default().to_owned()
+}
+
 /// A task that was charged and whose output is not in the bucket.
 async fn unarchived(gateway: &Gateway, tenant: &TestTenant) -> (String, HiddenBucket) {
     let bucket = HiddenBucket::of(gateway, tenant);
@@ -108,12 +116,15 @@ async fn a_bucket_that_refuses_again_is_told_and_may_be_asked_for_later() {
     let tenant = gateway.tenant("acme", "1").await;
     let (task, bucket) = unarchived(&gateway, &tenant).await;
     let fetched = gateway.emulator.request_count("output");
+    let before = refusals(&gateway).await;
 
     archive(&tenant, &task).await;
-    eventually("another try", || async {
-        (gateway.emulator.request_count("output") > fetched).then_some(())
+    eventually("another refusal", || async {
+        (refusals(&gateway).await != before).then_some(())
     })
     .await;
+    // A bucket that is not there is found out before anything is fetched for it.
+    assert_eq!(gateway.emulator.request_count("output"), fetched);
     bucket.bring_back();
     eventually("the copy", || async {
         archive(&tenant, &task).await;

@@ -39,6 +39,9 @@ const CEILINGS: [(&str, &str, usize, f64, u64); 18] = [
     ("poller", "dynamodb:BatchGetItem", 1, 0.5, 0),
 ];
 
+/// With a tenant's first task of a month the key is put that its inputs are sealed with.
+const MONTHLY: (&str, &str) = ("gateway", "dynamodb:PutItem");
+
 /// Of all functions together, with one message in each batch: metrics with the line of a task's
 /// end, and a line for each of two requests and three jobs.
 const METRIC_BYTES_MAX: usize = 1_800;
@@ -67,9 +70,10 @@ fn ceilings() -> BTreeMap<Asked, Units> {
 fn within(counts: &Counts, ceilings: &BTreeMap<Asked, Units>) {
     for (asked, units) in &counts.calls {
         let most = ceilings.get(asked).copied().unwrap_or_default();
-        let is_within = units.calls <= most.calls * counts.tasks
+        let once = usize::from((&*asked.function, &*asked.action) == MONTHLY);
+        let is_within = units.calls <= most.calls * counts.tasks + once
             && units.read_units <= most.read_units * counts.tasks as f64
-            && units.write_units <= most.write_units * counts.tasks as u64;
+            && units.write_units <= (most.write_units * counts.tasks as u64) + once as u64;
         assert!(
             is_within,
             "{asked:?} of {} tasks is {units:?}, and may be {most:?} of each",

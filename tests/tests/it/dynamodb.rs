@@ -1,6 +1,9 @@
 //! What is DynamoDB's alone: the size of a task's item, its layout, pages and the schema's version.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
+};
 use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::id::{DeliveryId, EndpointId, IdempotencyKey};
@@ -265,6 +268,34 @@ async fn a_table_of_another_schema_version_is_refused_and_a_missing_one_is_named
     );
     assert_eq!(missing.code, "table_missing");
     assert!(missing.message.contains("'nowhere'"), "{missing}");
+}
+
+/// An operator may name any table of the account.
+#[tokio::test]
+async fn a_table_with_other_keys_is_refused_as_none_of_fluxgate_s() {
+    let bed = Bed::start().await;
+    let dynamodb = bed.ministack.aws().dynamodb();
+    let id = AttributeDefinition::builder().attribute_name("id");
+    let id = id.attribute_type(ScalarAttributeType::S).build().unwrap();
+    let key = KeySchemaElement::builder().attribute_name("id");
+    let key = key.key_type(KeyType::Hash).build().unwrap();
+    let create = dynamodb.create_table().table_name("orders");
+    let create = create.billing_mode(BillingMode::PayPerRequest);
+    let create = create.attribute_definitions(id).key_schema(key);
+    create.send().await.unwrap();
+
+    let queue = bed.direct.queue.clone();
+    let error = DynamoStore::open(dynamodb, "orders", "orders-keys", queue).await;
+
+    let error = error.unwrap_err();
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Unavailable, "table_foreign")
+    );
+    assert!(
+        error.message.contains("other keys than pk and sk"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

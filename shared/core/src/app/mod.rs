@@ -24,6 +24,7 @@ mod machine;
 mod media;
 mod metering;
 mod notifier;
+mod open_batches;
 mod open_tasks;
 mod operator;
 mod operator_tasks;

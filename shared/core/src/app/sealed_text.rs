@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use super::batches::admitting;
+use super::open_batches::admitting;
 use super::open_tasks::OpenTasks;
 use crate::base::day::Day;
 use crate::base::error::{Error, Result};

@@ -12,7 +12,7 @@ use fluxgate_core::rate::Rate;
 use fluxgate_edge::{
     BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
 };
-use fluxgate_outbound::{BucketReader, Guard, HttpCallbackSender, Roots, WaveSpeedClient};
+use fluxgate_outbound::{BucketReader, Guard, HttpCallbackSender, Roots};
 use fluxgate_s3::S3Signer;
 use tokio::sync::watch;
 use url::Url;
@@ -48,12 +48,9 @@ pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> 
     let client = provider_client(&parts, &provider.account, timeout_ms)?;
     let origin = origin(&parts, origin_secret.as_deref())?;
     let capability = parts.capability(&links.capability_secret);
-    let (table, capability, (), ()) = tokio::join!(
-        parts.table_gate(),
-        capability,
-        warm(&client),
-        warm_origin(origin.as_ref())
-    );
+    let (warm, origin_read) = (warm(&client), warm_origin(origin.as_ref()));
+    let gate = parts.table_gate();
+    let (table, capability, (), ()) = tokio::join!(gate, capability, warm, origin_read);
     let capability = capability?;
     let completion = completion(provider.public_url.as_ref());
     let hooks = hooks(provider.public_url, &capability);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::parameters;
 
 /// A value that is a mistake, by parameter.
-const MISTAKES: [(&str, &str); 44] = [
+const MISTAKES: [(&str, &str); 51] = [
     ("Architecture", "x86"),
     ("HttpFront", "RestApi"),
     ("HttpApiRatePerSecond", "-1"),

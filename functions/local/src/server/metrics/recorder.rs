@@ -82,10 +82,11 @@ fn all() -> impl Iterator<Item = own::OwnMetric> {
 }
 
 /// Values of labels that alerts and their texts send somebody to.
-static SEEN_FROM_THE_START: [(&Metric, &str); 3] = [
+static SEEN_FROM_THE_START: [(&Metric, &str); 4] = [
     (&metric::FAILURES, "model_failed"),
     (&metric::CALLBACK_ATTEMPTS, "delivered"),
     (&metric::CALLBACK_ATTEMPTS, "failed"),
+    (&metric::DESTINATION_REFUSALS, "bucket_denied"),
 ];
 
 fn describe() {

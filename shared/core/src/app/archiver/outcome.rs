@@ -3,7 +3,7 @@
 use super::Archiver;
 use crate::base::error::{Error, Fault, Reason, Result};
 use crate::base::metric;
-use crate::domain::task::Task;
+use crate::domain::task::{State, Task};
 use crate::domain::tenant::{Destination, DestinationRefusal, DestinationSeen};
 
 impl Archiver {
@@ -14,7 +14,10 @@ impl Archiver {
         if self.decides(task) {
             return Ok(());
         }
-        if let Some(error) = self.broken.refusal((&task.tenant, to), retry, now) {
+        // Whoever asks for a copy again says that the destination is mended.
+        let is_asked_for = task.state == State::Completed;
+        let refusal = self.broken.refusal((&task.tenant, to), retry, now);
+        if let (Some(error), false) = (refusal, is_asked_for) {
             return Err(error);
         }
         let ready = self.objects.ready(&task.tenant, to).await;

@@ -7,7 +7,6 @@ mod intake;
 mod read;
 mod work;
 
-pub(in crate::app) use cancel::admitting;
 pub use intake::BatchIntake;
 
 use std::sync::Arc;
