@@ -129,7 +129,7 @@ fn too_full(most: usize, earlier: bool) -> Error {
         )
     } else {
         format!(
-            "the window holds more than {}; ask for a shorter one",
+            "the window holds more than {} beside whole days of UTC; ask for a shorter one, or begin at 00:00 UTC and end there or after this moment",
             counted(most, "task")
         )
     };
