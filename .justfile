@@ -59,6 +59,10 @@ size *arguments:
 cost *arguments:
     infra/cost {{arguments}}
 
+# Practises a restore of the table on an emulated AWS
+drill:
+    infra/drill restore
+
 # Bumps the version, closes the CHANGELOG's section, commits and tags; e.g. just release 0.2.0
 release version:
     infra/release {{version}}

@@ -29,6 +29,27 @@ pub enum Fault {
     Late,
     /// The call waits on its way until [`FaultyAws::let_go`].
     Held,
+    /// The table is described as one that was restored from a backup, which ministack forgets.
+    FromBackup,
+    /// The table is described as one that is still being made.
+    Creating,
+}
+
+impl Fault {
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html>
+    fn described(self, answer: Bytes) -> Bytes {
+        let (name, value) = match self {
+            Self::FromBackup => (
+                "RestoreSummary",
+                json!({ "RestoreDateTime": 1, "RestoreInProgress": false }),
+            ),
+            Self::Creating => ("TableStatus", json!("CREATING")),
+            _ => return answer,
+        };
+        let mut table: Value = serde_json::from_slice(&answer).expect("ministack answers in JSON");
+        table["Table"][name] = value;
+        table.to_string().into()
+    }
 }
 
 #[derive(Clone)]
@@ -231,7 +252,7 @@ async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Respon
                 .expect("nobody closes it")
                 .forget();
         }
-        Some(Fault::AnswerLost) | None => {}
+        Some(Fault::AnswerLost | Fault::FromBackup | Fault::Creating) | None => {}
     }
     let Some(items) = way.contention.enter(items_of(&question)) else {
         return conflict(&headers);
@@ -252,9 +273,13 @@ async fn pass(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Respon
     if fault == Some(Fault::AnswerLost) {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
     }
-    let (status, answered) = (answer.status(), answer.headers().clone());
-    let answer = answer.bytes().await.expect("ministack ends its answers");
+    let (status, mut answered) = (answer.status(), answer.headers().clone());
+    let mut answer = answer.bytes().await.expect("ministack ends its answers");
     way.remember(&headers, question, &answer);
+    if let Some(fault) = fault {
+        answer = fault.described(answer);
+        answered.remove("content-length");
+    }
     (status, answered, answer).into_response()
 }
 

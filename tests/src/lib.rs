@@ -29,6 +29,7 @@ pub mod page;
 pub mod process;
 pub mod raw_client;
 pub mod receiver;
+pub mod restore_drill;
 pub mod roles;
 pub mod serve_alone;
 pub mod stack;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::app::{
-    Archiver, Callbacks, Context, Machine, Notifier, OutputLinks, Receiver, Sender, Sweeper, Vault,
-    Views, Watcher, Worker,
+    Archiver, Callbacks, Capability, Context, Machine, Notifier, OutputLinks, Receiver, Sender,
+    Sweeper, Vault, Views, Watcher, Worker,
 };
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
@@ -21,7 +21,7 @@ use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::{BaseUrl, Lane};
 use fluxgate_core::tenant::Destination;
-use fluxgate_core::webhook::{CapabilityKey, ErrorClass};
+use fluxgate_core::webhook::{CapabilityKeys, ErrorClass};
 use fluxgate_core::{Error, Result};
 use fluxgate_outbound::{
     Guard, GuardPolicy, NameSettings, ProviderSettings, Roots, WaveSpeedClient,
@@ -138,8 +138,8 @@ fn guard() -> Guard {
     Guard::new(GuardPolicy::allowing(Vec::new()), NameSettings::default()).unwrap()
 }
 
-fn capability() -> CapabilityKey {
-    CapabilityKey::new([7; 32])
+fn capability() -> Capability {
+    Capability::fixed(CapabilityKeys::new([7; 32]))
 }
 
 /// Every outbound call fails, as our own fault.

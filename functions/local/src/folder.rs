@@ -3,7 +3,7 @@
 
 mod notes;
 mod reader;
-mod secrets_file;
+pub(crate) mod secrets_file;
 mod token_file;
 
 use std::fmt::{self, Display};
@@ -14,14 +14,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fluxgate_core::app::AdminAccess;
+use fluxgate_core::app::{AdminAccess, Capability};
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::json::{self, JsonBounds};
 use fluxgate_core::port::{Entropy as _, SystemClock, SystemEntropy};
+use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
+use fluxgate_core::webhook::{CapabilityKeys, KeyForm};
 use fluxgate_edge::auth::LocalIssuer;
 use fluxgate_embedded::SqliteStore;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{key_ring, private};
 use notes::bounds_of_commands;
@@ -47,7 +50,6 @@ pub struct DataFolder {
 /// The secrets of a folder, generated once.
 pub struct FolderSecrets {
     pub issuer: LocalIssuer,
-    pub capability: [u8; 32],
     pub s3_access_key: String,
     pub s3_secret_key: Secret,
     /// The folder's own admin token.
@@ -57,7 +59,8 @@ pub struct FolderSecrets {
 #[derive(Serialize, Deserialize)]
 struct SecretsFile {
     issuer_pkcs8: String,
-    capability: String,
+    /// One key, or a ring of them once they were rotated.
+    capability: Value,
     s3_access_key: String,
     s3_secret_key: Secret,
 }
@@ -103,6 +106,11 @@ impl DataFolder {
         Self::open(path)
     }
 
+    /// What signs the links of this folder.
+    pub fn capability(&self) -> fluxgate_core::Result<Capability> {
+        key_ring::capability(&self.path)
+    }
+
     /// Who may call the admin API of this folder.
     pub(crate) fn admin_access(&self) -> Arc<AdminAccess> {
         access(&self.store, &self.path)
@@ -131,7 +139,7 @@ pub(crate) fn buckets(folder: &Path) -> PathBuf {
 
 /// What makes a folder a data folder.
 const DATABASE: &str = "fluxgate.db";
-const SECRETS: &str = "secrets.json";
+pub(crate) const SECRETS: &str = "secrets.json";
 
 /// There is no data folder at this path.
 #[derive(Debug)]
@@ -212,18 +220,17 @@ impl FolderSecrets {
     fn fresh() -> Result<String> {
         Ok(serde_json::to_string_pretty(&SecretsFile {
             issuer_pkcs8: STANDARD.encode(LocalIssuer::generate().1),
-            capability: random(32),
+            capability: Value::String(random(32)),
             s3_access_key: format!("fluxgate{}", random(8)),
             s3_secret_key: Secret::new(random(20)),
         })?)
     }
 
     fn parse(file: SecretsFile, admin_token: Secret) -> Result<Self> {
-        let mut capability = [0; 32];
-        hex::decode_to_slice(&file.capability, &mut capability)?;
+        let capability = KeyRing::of_links(&key_ring::text_of(&file.capability))?;
+        CapabilityKeys::of(&capability, KeyForm::Hex)?;
         Ok(Self {
             issuer: LocalIssuer::from_pkcs8(&STANDARD.decode(&file.issuer_pkcs8)?)?,
-            capability,
             s3_access_key: file.s3_access_key,
             s3_secret_key: file.s3_secret_key,
             admin_token,

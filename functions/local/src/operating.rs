@@ -1,16 +1,16 @@
 //! The operator's roles over a data folder, without a server.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    Batches, Callbacks, Context, Deliveries, Endpoints, Machine, OperatorWork, OutputLinks, Trusts,
-    Views,
+    Batches, Callbacks, Capability, Context, Deliveries, Endpoints, Machine, OperatorWork,
+    OutputLinks, Trusts, Views,
 };
 use fluxgate_core::port::{Entropy as _, Purpose, SystemClock, SystemEntropy};
 use fluxgate_core::task::BaseUrl;
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::webhook::CapabilityKeys;
 use fluxgate_edge::auth::{AuthBounds, Authenticator};
 use fluxgate_edge::{OperatorEdge, OperatorRoles};
 use fluxgate_embedded::SqliteStore;
@@ -20,6 +20,7 @@ use fluxgate_outbound::{
 };
 
 use crate::folder::{DataFolder, FolderReader, access, buckets, noted_server};
+use crate::key_ring::capability;
 use crate::onboarding::{api_keys, operator, vault};
 use crate::settings::Settings;
 use crate::stores::stores_of_commands;
@@ -63,13 +64,10 @@ pub(crate) fn authenticator(store: &SqliteStore, guard: &Guard) -> Authenticator
     Authenticator::new(trusts, Arc::new(SystemClock), AuthBounds::default())
 }
 
-/// A command goes on where it stopped itself.
-static CURSORS: LazyLock<CapabilityKey> = LazyLock::new(any_key);
-
-fn any_key() -> CapabilityKey {
+fn any_key() -> Capability {
     let mut key = [0; 32];
     SystemEntropy.fill(&mut key);
-    CapabilityKey::new(key)
+    Capability::fixed(CapabilityKeys::new(key))
 }
 
 impl OperatedFolder {
@@ -96,6 +94,8 @@ impl OperatedFolder {
         let callbacks = self.callbacks(&guard);
         let authenticator = Arc::new(authenticator(&self.store, &guard));
         let access = access(&self.store, &self.path);
+        // Whoever needs the folder's own keys finds out that they cannot be read.
+        let cursors = capability(&self.path).unwrap_or_else(|_| any_key());
         let queue = Arc::new(self.store);
         let stores = stores_of_commands(vault(&self.path), &guard, self.objects);
         let machine = Machine::new(self.context.clone(), settings.capacity());
@@ -113,7 +113,7 @@ impl OperatedFolder {
             work: OperatorWork::new(machine, queue),
             authenticator,
             access: Some(access),
-            cursors: CURSORS.clone(),
+            cursors,
         }))
     }
 

@@ -47,7 +47,7 @@ impl FromRequestParts<ReceiverEdge> for Capability {
         let path = Path::<(String, String, String)>::from_request_parts(parts, edge)
             .await
             .map_err(|_| unknown())?;
-        let capability = Self::of(edge, &path.0).ok_or_else(unknown)?;
+        let capability = Self::of(edge, &path.0).await.ok_or_else(unknown)?;
         parts.extensions.insert(Payer::Provider);
         name_tenant(&capability.tenant);
         name_task(&capability.task);
@@ -56,11 +56,13 @@ impl FromRequestParts<ReceiverEdge> for Capability {
 }
 
 impl Capability {
-    fn of(edge: &ReceiverEdge, (tenant, task, token): &(String, String, String)) -> Option<Self> {
+    async fn of(
+        edge: &ReceiverEdge,
+        (tenant, task, token): &(String, String, String),
+    ) -> Option<Self> {
         let (tenant, task) = (TenantId::parse(tenant).ok()?, TaskId::parse(task).ok()?);
-        edge.receiver
-            .is_path_of(&tenant, &task, token)
-            .then_some(Self { tenant, task })
+        let is_path = edge.receiver.is_path_of(&tenant, &task, token).await;
+        is_path.then_some(Self { tenant, task })
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use fluxgate_core::app::{
-    AdminAccess, ApiKeys, Batches, DeadLetters, Deliveries, Endpoints, Gateway, Inbox, Metering,
-    Operator, OperatorTasks, OperatorWork, OriginCheck, Receiver,
+    AdminAccess, ApiKeys, Batches, Capability, CapabilityRotation, DeadLetters, Deliveries,
+    Endpoints, Gateway, Inbox, Metering, Operator, OperatorTasks, OperatorWork, OriginCheck,
+    Receiver, Restorations,
 };
-use fluxgate_core::webhook::CapabilityKey;
 use tokio::sync::watch;
 
 use crate::auth::Authenticator;
@@ -36,7 +36,7 @@ pub struct EdgeRoles {
     pub batches: Arc<Batches>,
     pub metering: Arc<Metering>,
     /// Seals where a reader of a ledger goes on.
-    pub cursors: CapabilityKey,
+    pub cursors: Capability,
     /// `None`: callers reach this process itself.
     pub origin: Option<Arc<OriginCheck>>,
     pub authenticator: Arc<Authenticator>,
@@ -80,13 +80,15 @@ pub struct OperatorEdge {
     pub deliveries: Arc<Deliveries>,
     pub tasks: Arc<OperatorTasks>,
     pub dead_letters: Arc<DeadLetters>,
+    pub restorations: Arc<Restorations>,
+    pub capability_keys: Arc<CapabilityRotation>,
     pub batches: Arc<Batches>,
     /// Explains tokens; the operator's own are checked elsewhere.
     pub authenticator: Arc<Authenticator>,
     /// The admin tokens; `None` where IAM authenticates callers.
     pub access: Option<Arc<AdminAccess>>,
     /// Seals where a reader of a ledger goes on.
-    pub cursors: CapabilityKey,
+    pub cursors: Capability,
     /// The operator's long reads.
     pub reads: Arc<Reads>,
 }
@@ -101,7 +103,7 @@ pub struct OperatorRoles {
     pub work: OperatorWork,
     pub authenticator: Arc<Authenticator>,
     pub access: Option<Arc<AdminAccess>>,
-    pub cursors: CapabilityKey,
+    pub cursors: Capability,
 }
 
 impl OperatorEdge {
@@ -117,11 +119,15 @@ impl OperatorEdge {
             access,
             cursors,
         } = roles;
-        let (tasks, dead_letters) = work.roles(&operator, &deliveries);
+        let capability_keys =
+            CapabilityRotation::new(work.context(), cursors.clone(), operator.clone());
+        let (tasks, dead_letters, restorations) = work.roles(&operator, &deliveries);
         Self {
             reads: Arc::new(Reads::new(operator.bounds())),
             tasks: Arc::new(tasks),
             dead_letters: Arc::new(dead_letters),
+            restorations: Arc::new(restorations),
+            capability_keys: Arc::new(capability_keys),
             operator,
             keys,
             endpoints,
@@ -146,9 +152,21 @@ impl FromRef<OperatorEdge> for Arc<Reads> {
     }
 }
 
-impl FromRef<OperatorEdge> for CapabilityKey {
+impl FromRef<OperatorEdge> for Capability {
     fn from_ref(edge: &OperatorEdge) -> Self {
         edge.cursors.clone()
+    }
+}
+
+impl FromRef<OperatorEdge> for Arc<CapabilityRotation> {
+    fn from_ref(edge: &OperatorEdge) -> Self {
+        edge.capability_keys.clone()
+    }
+}
+
+impl FromRef<OperatorEdge> for Arc<Restorations> {
+    fn from_ref(edge: &OperatorEdge) -> Self {
+        edge.restorations.clone()
     }
 }
 

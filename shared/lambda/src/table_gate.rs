@@ -1,5 +1,5 @@
 //! Whether the table is one that this release may use: looked at when a function starts and, until
-//! it is, before each request.
+//! it is, before each request; also after it was gone.
 
 use std::sync::Arc;
 
@@ -8,22 +8,17 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use fluxgate_aws::dynamodb::DynamoStore;
-use tokio::sync::OnceCell;
 
 /// Callers get 503 while the table is restored or is another release's, rather than the platform's
 /// 502 for a function that did not start.
 pub struct TableGate {
     store: Arc<DynamoStore>,
-    passed: OnceCell<()>,
 }
 
 impl TableGate {
     /// Looks at the table for the first time. What is wrong with it goes to the log alone.
     pub(crate) async fn first_look(store: Arc<DynamoStore>) -> Self {
-        let gate = Self {
-            store,
-            passed: OnceCell::new(),
-        };
+        let gate = Self { store };
         if let Err(error) = gate.pass().await {
             tracing::error!(
                 error = error.with_causes(),
@@ -39,8 +34,10 @@ impl TableGate {
     }
 
     async fn pass(&self) -> fluxgate_core::Result<()> {
-        let look = || self.store.check_schema();
-        self.passed.get_or_try_init(look).await.copied()
+        match self.store.is_checked() {
+            true => Ok(()),
+            false => self.store.check_schema().await,
+        }
     }
 }
 

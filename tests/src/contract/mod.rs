@@ -34,6 +34,7 @@ pub mod open_tasks;
 pub mod queue;
 pub mod removal_passes;
 pub mod request_rates;
+pub mod restorations;
 pub mod retention;
 pub mod statements;
 pub mod task_lists;

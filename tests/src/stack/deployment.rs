@@ -13,9 +13,22 @@ use crate::aws_calls::{AwsCalls, Policy, UnderKey, log_stream_of};
 use crate::lambda::Function;
 use crate::stack::StackOptions;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Deployed {
     pub(super) functions: BTreeMap<String, DeployedFunction>,
+}
+
+impl Deployed {
+    /// The first deployment's script took the mappings of queues away, and an update makes none
+    /// anew.
+    pub(super) fn after(mut self, mut before: Self) -> Self {
+        for (name, function) in &mut self.functions {
+            if let Some(before) = before.functions.remove(name) {
+                function.queues = before.queues;
+            }
+        }
+        self
+    }
 }
 
 #[derive(Deserialize)]

@@ -68,6 +68,15 @@ impl Stack {
 
     /// The same on an AWS that has the provider's secrets already.
     pub async fn on(ministack: Ministack, emulator: Emulator, options: StackOptions) -> Self {
+        Self::after(Deployed::default(), ministack, emulator, options).await
+    }
+
+    async fn after(
+        before: Deployed,
+        ministack: Ministack,
+        emulator: Emulator,
+        options: StackOptions,
+    ) -> Self {
         let fronts = Fronts {
             gateway: FunctionUrl::reserve().await,
             receiver: FunctionUrl::reserve().await,
@@ -87,6 +96,7 @@ impl Stack {
             ("OwnBucketPattern", "fluxgate-test-*".to_owned()),
         ];
         let deployed = deploy(&ministack, &[&own, options.parameters.as_slice()].concat()).await;
+        let deployed = deployed.after(before);
         let kms_key = options.parameter("EncryptionKmsKeyArn");
         let calls = calls_of(&ministack, &deployed, kms_key);
         let functions = start_functions(&deployed, &calls, &options).await;
@@ -124,6 +134,22 @@ impl Stack {
                 .into();
         }
         stack
+    }
+
+    /// The installation after another deployment: new processes at new URLs. What those before had
+    /// in hand they drop, and they answer on as they were deployed.
+    pub async fn deployed_again(self, options: StackOptions) -> Self {
+        let Self {
+            ministack,
+            emulator,
+            issuer,
+            deployed,
+            _sources: sources,
+            ..
+        } = self;
+        drop(sources);
+        let again = Box::pin(Self::after(deployed, ministack, emulator, options)).await;
+        Self { issuer, ..again }
     }
 
     pub fn function(&self, name: &str) -> &Function {

@@ -4,7 +4,7 @@
 use fluxgate_core::id::TaskId;
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::secret::Secret;
-use fluxgate_core::webhook::{CapabilityKey, v3};
+use fluxgate_core::webhook::v3;
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
 
 /// The webhook's address of a task, and a signed request to it.
@@ -14,8 +14,11 @@ pub(crate) async fn send(
     task: &str,
     body: &str,
 ) -> reqwest::Response {
-    let capability = CapabilityKey::new(gateway.server.folder().secrets.capability);
-    let path = capability.hook_path(&tenant.id, &TaskId::parse(task).unwrap());
+    let capability = gateway.server.folder().capability().unwrap();
+    let path = capability
+        .keys()
+        .await
+        .hook_path(&tenant.id, &TaskId::parse(task).unwrap());
     let secret = Secret::new(gateway.emulator.webhook_secret());
     let signed = v3::sign(
         std::slice::from_ref(&secret),

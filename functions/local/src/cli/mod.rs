@@ -11,6 +11,7 @@ mod batch;
 mod bench;
 mod budget;
 mod caller;
+mod capability_keys;
 mod corrections;
 mod dead_letters;
 mod definition;
@@ -43,6 +44,7 @@ mod provider;
 mod provider_check;
 mod reads;
 mod reconcile;
+mod restoration;
 mod serve;
 mod service;
 mod signals;
@@ -134,6 +136,8 @@ enum Command {
     AdminTokens(admin_tokens::AdminTokensArgs),
     /// Show and rotate the keys that stored secrets are sealed with
     Encryption(encryption::EncryptionArgs),
+    /// Show, rotate and retire the keys that webhook paths and links to outputs are signed with
+    CapabilityKeys(capability_keys::CapabilityKeysArgs),
     /// Erase what a tenant's tasks, or one task, were about; their ledger lines stay
     Erase(erase::EraseArgs),
     /// Edit one picture as a tenant: upload, submit, wait, download
@@ -191,6 +195,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a new data folder from a backup
     Restore(backup::RestoreArgs),
+    /// See to the tasks of a table that was restored from a backup on AWS, before submits go on
+    Restoration(restoration::RestorationArgs),
     /// Print a script that completes the command line in a shell
     Completions(manual::CompletionsArgs),
     /// Write a man page for each command
@@ -322,6 +328,7 @@ impl Command {
             Self::Trust(args) => trust::run(args).await,
             Self::AdminTokens(args) => admin_tokens::run(args).await,
             Self::Encryption(args) => encryption::run(args).await,
+            Self::CapabilityKeys(args) => capability_keys::run(args).await,
             Self::Erase(args) => erase::run(args).await,
             Self::Edit(args) => edit::run(*args).await,
             Self::Batch(args) => batch::run(*args).await,
@@ -350,6 +357,7 @@ impl Command {
             Self::Healthcheck(args) => healthcheck::run(args).await,
             Self::Backup(args) => backup::back_up(args).await,
             Self::Restore(args) => Box::pin(backup::restored(args)).await,
+            Self::Restoration(args) => restoration::run(args).await,
             Self::Completions(args) => manual::completions(&args, definition()),
             Self::Man(args) => manual::pages(&args, definition()),
             Self::Bench(args) => Box::pin(bench::run(args)).await,

@@ -55,7 +55,8 @@ fn is_told(path: &Path) -> std::io::Result<bool> {
     }
 }
 
-fn replace(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
+    let path = &path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(text.as_bytes())?;

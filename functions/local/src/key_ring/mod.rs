@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod links;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use fluxgate_core::seal::KeyRing;
 
 use check::Check;
 use file::{KeyFile, Stamp};
+pub(crate) use links::{capability, text_of};
 
 /// How long a process may take from reading the ring to having written what it sealed. The ring
 /// itself is never old: the file is looked at each time.

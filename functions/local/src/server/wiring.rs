@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use fluxgate_core::app::{
-    AdminAccess, Alerter, Archiver, Batches, Callbacks, Deliveries, Endpoints, Exports, Gateway,
-    GatewayParts, Hooks, Inbox, Machine, Metering, Notifier, OutputLinks, Receiver, Retention,
-    Sender, Sweeper, Views, Watcher, Workers,
+    AdminAccess, Alerter, Archiver, Batches, Callbacks, Capability, Deliveries, Endpoints, Exports,
+    Gateway, GatewayParts, Hooks, Inbox, Machine, Metering, Notifier, OutputLinks, Receiver,
+    Retention, Sender, Sweeper, Views, Watcher, Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
 use fluxgate_core::secret::Secret;
 use fluxgate_core::task::BaseUrl;
-use fluxgate_core::webhook::CapabilityKey;
 use fluxgate_edge::{
     BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
 };
@@ -64,7 +63,7 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let own_url = format!("http://{}", reachable(parts.addr));
     let public_url = public_url(parts, &own_url)?;
     let context = parts.folder.context();
-    let capability = CapabilityKey::new(parts.folder.secrets.capability);
+    let capability = parts.folder.capability()?;
     let guard = Arc::new(guard(parts)?);
     let stores = StoreParts::new(&own_store(parts), parts.folder.vault(), &guard);
     let provider = Arc::new(provider(
@@ -98,7 +97,7 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     Ok(Roles {
         edge: edge(
             parts,
-            gateway,
+            (gateway, capability.clone()),
             &callbacks,
             &guard,
             in_flight.clone(),
@@ -138,7 +137,7 @@ fn public_url(parts: &Parts<'_>, own_url: &str) -> Result<Option<Url>> {
 
 fn edge(
     parts: &Parts<'_>,
-    gateway: Gateway,
+    (gateway, cursors): (Gateway, Capability),
     callbacks: &Callbacks,
     guard: &Arc<Guard>,
     in_flight: Arc<BytesInFlight>,
@@ -161,7 +160,7 @@ fn edge(
         hung_up: Arc::default(),
         batches: Arc::new(Batches::new(context.clone(), queue.clone())),
         metering: Arc::new(Metering::new(context.clone())),
-        cursors: CapabilityKey::new(parts.folder.secrets.capability),
+        cursors,
         origin: None,
         authenticator: Arc::new(authenticator(&parts.folder.store, guard)),
         throttle: Arc::new(Throttle::new(

@@ -168,7 +168,7 @@ impl DynamoStore {
             sums: &of_entry(entry),
             held_at: None,
         };
-        let recorded = self.days.record(base, &day_entry, Some(found))?;
+        let recorded = self.days().record(base, &day_entry, Some(found))?;
         let account = recorded.account.into_iter();
         Ok((recorded.at, account.chain(recorded.beside).collect()))
     }

@@ -155,7 +155,7 @@ impl DynamoStore {
             sums: &of_hold(terms.price),
             held_at: None,
         };
-        let recorded = self.days.record(base, &entry, known)?;
+        let recorded = self.days().record(base, &entry, known)?;
         let held_at = (recorded.at != terms.at).then_some(recorded.at);
         Ok((recorded, Hold { held_at, ..hold }))
     }

@@ -128,7 +128,7 @@ impl DynamoStore {
             sums: &|month_from| Sums::of_end(task, settlement, month_from),
             held_at: Some(held_at(task)),
         };
-        let recorded = self.days.record(base, &entry, seen)?;
+        let recorded = self.days().record(base, &entry, seen)?;
         let hold = believed.hold_at_end(task.hold, task.created_at);
         let settled_at = (recorded.at != task.since).then_some(recorded.at);
         Ok((recorded, Hold { settled_at, ..hold }))

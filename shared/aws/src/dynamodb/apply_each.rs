@@ -105,7 +105,7 @@ impl DynamoStore {
         let Some(base) = account::settle_together(&ends)? else {
             return Ok(None);
         };
-        Ok(self.days.unseen_together(base, &entries))
+        Ok(self.days().unseen_together(base, &entries))
     }
 
     /// In as few messages as there may be: the jobs of what was written.

@@ -61,14 +61,14 @@ impl DayStore for DynamoStore {
         };
         Ok(AccountDays {
             zone: of.zone(),
-            is_complete: self.days.since().0 <= 0 || self.is_filled(tenant).await?,
+            is_complete: self.days().since().0 <= 0 || self.is_filled(tenant).await?,
             rows,
             standing,
         })
     }
 
     async fn day_fill(&self, tenant: &TenantId) -> Result<Option<DayFill>> {
-        let since = self.days.since();
+        let since = self.days().since();
         if since.0 <= 0 {
             return Ok(None);
         }

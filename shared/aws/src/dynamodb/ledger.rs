@@ -71,7 +71,7 @@ impl DynamoStore {
         tenant: &TenantId,
         from: Timestamp,
     ) -> Result<Vec<LedgerEntry>> {
-        if from >= self.days.since() {
+        if from >= self.days().since() {
             return Ok(Vec::new());
         }
         let earlier = Range {

@@ -45,9 +45,11 @@ mod output_attributes;
 mod packs;
 mod rate_store;
 mod recent_tenants;
+mod restoration_store;
 mod retention;
 mod schema;
 mod set_budget;
+mod standing;
 mod step_item;
 mod stored_text;
 mod submit_attributes;
@@ -80,7 +82,6 @@ pub struct DynamoStore {
     table: Table,
     queue: Arc<dyn Queue>,
     budgeted: budgeted::Budgeted,
-    days: day_record::Days,
     trust_snapshots: trust_snapshots::TrustSnapshots,
     recent_tenants: Arc<recent_tenants::RecentTenants>,
     input_keys: Arc<input_key_store::InputKeys>,
@@ -100,10 +101,13 @@ impl DynamoStore {
             input_keys: Arc::new(input_key_store::InputKeys::in_table(keys)),
             queue,
             budgeted: budgeted::Budgeted::default(),
-            days: day_record::Days::default(),
             trust_snapshots: trust_snapshots::TrustSnapshots::default(),
             recent_tenants: Arc::default(),
         }
+    }
+
+    fn days(&self) -> &day_record::Days {
+        &self.table.standing.days
     }
 
     /// Like `new`, once the table is known to have this release's schema: see

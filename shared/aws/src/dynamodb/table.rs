@@ -1,6 +1,7 @@
 //! The one table, and reads from it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -10,8 +11,10 @@ use fluxgate_core::{Error, Result};
 use super::attribute::{Item, text};
 use super::error::{contention, table_error};
 use super::key::{Key, PK, SK};
+use super::standing::Standing;
 use super::transact::backoff;
 use super::write::names_in;
+use crate::failure::code;
 
 /// DynamoDB's limit for one batch.
 const BATCH_KEYS_MAX: usize = 100;
@@ -25,6 +28,7 @@ pub struct Table {
     pub(super) name: String,
     /// It was made for another stack: it has a schema already.
     pub(super) is_adopted: bool,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl fmt::Debug for Table {
@@ -83,6 +87,7 @@ impl Table {
             client,
             name: name.into(),
             is_adopted: false,
+            standing: Arc::default(),
         }
     }
 
@@ -99,6 +104,10 @@ impl Table {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        if code(error) == "ResourceNotFoundException" {
+            // Whatever has this name next may be another table.
+            self.standing.set_sound(false);
+        }
         table_error(&self.name, action, error)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::bounds::Bounds;
+use crate::base::error::Result;
 use crate::base::time::Timestamp;
 use crate::base::trace_context::TraceContext;
 use crate::domain::task::Task;
@@ -73,6 +74,16 @@ impl Context {
 
     pub(crate) fn retention(&self) -> &dyn RetentionStore {
         self.store.retention()
+    }
+
+    /// Fails with code `restoration_needed` while nobody may send a run for a task that the store
+    /// has from a backup: it may have been sent since.
+    pub(crate) async fn check_restored(&self) -> Result<()> {
+        let restorations = self.store.restorations();
+        match restorations.may_await_restoration() {
+            true => restorations.check_restored().await,
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn deliveries(&self) -> &dyn DeliveryStore {

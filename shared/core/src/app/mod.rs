@@ -8,6 +8,7 @@ mod archiver;
 mod attempt;
 mod batches;
 mod callbacks;
+mod capability;
 mod context;
 mod day_reads;
 mod dead_letters;
@@ -56,6 +57,7 @@ pub use api_keys::{
 pub use archiver::Archiver;
 pub use batches::{BatchIntake, Batches};
 pub use callbacks::Callbacks;
+pub use capability::{Capability, CapabilityRotation, CapabilityStatus};
 pub use context::Context;
 pub use day_reads::{AskedDays, UsageOfDays};
 pub use dead_letters::{DeadLetterPage, DeadLetters};
@@ -85,7 +87,7 @@ pub use operator_tasks::{
 pub use origin::OriginCheck;
 pub use probe::DestinationProbe;
 pub use receiver::Receiver;
-pub use restoration::{Doubted, Restoration};
+pub use restoration::{Doubted, Restoration, RestorationState, RestorationStep, Restorations};
 pub use retention::{Expiring, Exports, RemovalPass, Removals, Retention};
 pub use sender::{Hooks, Sender};
 pub use shared_rates::SharedRates;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::jobs::Jobs;
 use super::traced::follow;
-use super::{Context, Machine};
+use super::{Capability, Context, Machine};
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::json::{self, JsonBounds};
 use crate::domain::provider::ProviderRun;
 use crate::domain::task::{EndedRun, Job, Rejection, Signal, Task, Via};
-use crate::domain::webhook::{CapabilityKey, SignedHeaders, v3};
+use crate::domain::webhook::{CapabilityKeys, SignedHeaders, v3};
 use crate::port::{Queue, WebhookSecrets};
 
 /// Receives the provider's webhooks.
@@ -18,7 +18,7 @@ pub struct Receiver {
     context: Context,
     machine: Machine,
     secrets: Arc<dyn WebhookSecrets>,
-    capability: CapabilityKey,
+    capability: Capability,
     jobs: Jobs,
     carried_bytes_max: usize,
 }
@@ -27,7 +27,7 @@ impl Receiver {
     pub fn new(
         machine: Machine,
         secrets: Arc<dyn WebhookSecrets>,
-        capability: CapabilityKey,
+        capability: Capability,
         queue: Arc<dyn Queue>,
     ) -> Self {
         Self {
@@ -41,8 +41,9 @@ impl Receiver {
     }
 
     /// Whether this webhook path was issued for this task.
-    pub fn is_path_of(&self, tenant: &TenantId, task: &TaskId, token: &str) -> bool {
-        self.capability.verify(tenant, task, token)
+    pub async fn is_path_of(&self, tenant: &TenantId, task: &TaskId, token: &str) -> bool {
+        let is_signed = |keys: &CapabilityKeys| keys.verify(tenant, task, token);
+        self.capability.fits(is_signed).await
     }
 
     /// Applies a webhook whose path was verified. A duplicate is not an error.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::{Capability, Context};
 use crate::base::error::Result;
 use crate::base::time::Timestamp;
 use crate::domain::provider::Prediction;
 use crate::domain::task::{BaseUrl, Output, Produced, State, Task};
-use crate::domain::webhook::CapabilityKey;
+use crate::domain::webhook::CapabilityKeys;
 use crate::port::{LinkSigner, LinkTerms};
 
 const LINK_STEP_MS: i64 = 3_600_000;
@@ -19,7 +19,7 @@ pub enum OutputLinks {
     Presigned(Arc<dyn LinkSigner>),
     /// Signed by Fluxgate, and redeemed at its own address for a fresh presigned URL: for buckets
     /// accessed through a role, whose presigned URLs expire with its session.
-    Relayed(CapabilityKey),
+    Relayed(Capability),
 }
 
 /// Builds predictions from tasks.
@@ -70,22 +70,24 @@ impl Views {
             OutputLinks::Relayed(_) => Vec::new(),
         }
         .into_iter();
-        let link = |(n, produced)| match (produced, &self.links) {
+        let keys = match &self.links {
+            OutputLinks::Presigned(_) => None,
+            OutputLinks::Relayed(capability) => Some(capability.keys().await),
+        };
+        let link = |(n, produced)| match (produced, &keys) {
             (Produced::AtProvider(link), _) => Some(link.url.clone()),
             (Produced::Archived(Output { url: Some(url), .. }), _) => Some(url.clone()),
-            (Produced::Archived(_), OutputLinks::Presigned(_)) => presigned.next(),
-            (Produced::Archived(_), OutputLinks::Relayed(key)) => {
-                Some(self.relayed(key, task, n, from))
-            }
+            (Produced::Archived(_), None) => presigned.next(),
+            (Produced::Archived(_), Some(keys)) => Some(self.relayed(keys, task, n, from)),
         };
         Ok(task.produced().enumerate().filter_map(link).collect())
     }
 
     /// The same URL for up to an hour, so that it can be cached.
-    fn relayed(&self, key: &CapabilityKey, task: &Task, n: usize, from: Timestamp) -> String {
+    fn relayed(&self, keys: &CapabilityKeys, task: &Task, n: usize, from: Timestamp) -> String {
         let expires =
             from.plus_ms(self.context.bounds.presign_expires_ms).0 / LINK_STEP_MS * LINK_STEP_MS;
-        let path = key.output_path(&task.tenant, &task.id, n, Timestamp(expires));
+        let path = keys.output_path(&task.tenant, &task.id, n, Timestamp(expires));
         format!("{}{path}", self.base_url.as_str())
     }
 }

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 279] = [
+pub const ALL: [&str; 285] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -26,6 +26,9 @@ pub const ALL: [&str; 279] = [
     "budget_below_use",
     "budget_exhausted",
     "callback_gone",
+    "capability_keys_changed",
+    "capability_keys_in_use",
+    "capability_keys_unreadable",
     "capture_missing",
     "catalogue_unknown",
     "catalogue_unread",
@@ -188,6 +191,7 @@ pub const ALL: [&str; 279] = [
     "recovery_under_way",
     "reference_used",
     "report_failed",
+    "restoration_needed",
     "role_denied",
     "role_unavailable",
     "role_unsupported",
@@ -214,7 +218,9 @@ pub const ALL: [&str; 279] = [
     "table_credentials",
     "table_forbidden",
     "table_foreign",
+    "table_half_restored",
     "table_missing",
+    "table_not_ready",
     "table_refused",
     "table_unavailable",
     "task_completed",

@@ -31,6 +31,22 @@ pub fn endpoint_changed() -> Error {
     version_moved("the endpoint was changed meanwhile; read it and try again")
 }
 
+/// Somebody else replaced the keys that links are signed with.
+pub fn capability_keys_changed() -> Error {
+    let text =
+        "the keys that links are signed with were changed meanwhile; look at them and try again";
+    Error::new(Kind::Conflict, "capability_keys_changed", text).retry(Retry::Never)
+}
+
+/// Runs may have been sent since the backup that the store was restored from.
+pub fn restoration_needed() -> Error {
+    let text = "the service was restored from a backup and takes no new tasks until its operator has run 'fluxgate restoration start'; what was there can be read, try again later";
+    Error::unavailable("restoration_needed", text).retry(Retry::AfterMs(RESTORATION_AFTER_MS))
+}
+
+/// `Retry-After`: the operator is at work.
+const RESTORATION_AFTER_MS: u64 = 60_000;
+
 /// [`version_moved`] for a batch.
 pub fn batch_changed() -> Error {
     version_moved("the batch changed meanwhile; read it again")

@@ -2,7 +2,8 @@
 
 use super::{
     AccountStore, AlertStore, ApiKeyStore, BatchStore, DayStore, DeliveryStore, EndpointStore,
-    FairQueueStore, InputKeyStore, OpenTaskStore, RetentionStore, TaskStore, TenantStore,
+    FairQueueStore, InputKeyStore, OpenTaskStore, RestorationStore, RetentionStore, TaskStore,
+    TenantStore,
 };
 
 /// Everything that shares transactions is one port, so that wiring cannot mix two stores: a task,
@@ -11,7 +12,7 @@ pub trait Store
 where
     Self: TaskStore + AccountStore + AlertStore + DayStore + TenantStore,
     Self: EndpointStore + DeliveryStore + BatchStore + FairQueueStore + ApiKeyStore + OpenTaskStore,
-    Self: RetentionStore + InputKeyStore,
+    Self: RetentionStore + RestorationStore + InputKeyStore,
 {
 }
 
@@ -28,6 +29,7 @@ impl<T> Store for T where
         + ApiKeyStore
         + OpenTaskStore
         + RetentionStore
+        + RestorationStore
         + InputKeyStore
 {
 }
@@ -75,6 +77,10 @@ impl dyn Store {
     }
 
     pub fn retention(&self) -> &dyn RetentionStore {
+        self
+    }
+
+    pub fn restorations(&self) -> &dyn RestorationStore {
         self
     }
 

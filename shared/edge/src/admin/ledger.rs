@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use fluxgate_core::app::Operator;
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::app::{Capability, Operator};
 
 use super::tenants::tenant_id;
 use crate::error_reply::Problem;
@@ -29,13 +28,13 @@ use crate::v1::ledger::{Asked, Cursors, LedgerParams, LedgerView, reply};
 pub(crate) async fn list(
     State(operator): State<Arc<Operator>>,
     State(reads): State<Arc<Reads>>,
-    State(key): State<CapabilityKey>,
+    State(capability): State<Capability>,
     Path(id): Path<String>,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = tenant_id(&id)?;
-    let cursors = Cursors::of(&key, &id);
+    let cursors = Cursors::read(&capability, &id, &query).await?;
     let asked = Asked::of(&query, &headers, &cursors)?;
     let _turn = reads.turn(&id).await?;
     let page = operator.ledger(&id, asked.request).await?;

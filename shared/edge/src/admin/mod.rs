@@ -7,6 +7,7 @@ mod audit_log;
 mod batches;
 mod budget;
 mod caller;
+mod capability_keys;
 mod corrections;
 mod dead_letters;
 mod deliveries;
@@ -21,6 +22,7 @@ mod parameters;
 mod prices;
 mod provider;
 mod reconcile;
+mod restoration;
 mod scopes;
 mod signing_keys;
 mod tasks;
@@ -80,6 +82,9 @@ fn documented() -> DocumentedRouter<OperatorEdge> {
         .routes(routes!(signing_keys::rotate))
         .routes(routes!(encryption::status))
         .routes(routes!(encryption::rotate))
+        .routes(routes!(capability_keys::status))
+        .routes(routes!(capability_keys::rotate))
+        .routes(routes!(capability_keys::retire))
         .routes(routes!(
             prices::get,
             prices::set,
@@ -106,6 +111,7 @@ fn documented() -> DocumentedRouter<OperatorEdge> {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::rotate))
+        .routes(routes!(restoration::status, restoration::take_step))
         .routes(routes!(fair_queue::read))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive))

@@ -24,7 +24,9 @@ fn known(method: &Method, path: &str) -> &'static [&'static str] {
         ("DELETE", "/admin/v1/tenants/{id}") => &["forget_balance"],
         ("DELETE", "/admin/v1/tenants/{id}/personal-data") => &["outputs", "dry_run", "cursor"],
         ("DELETE", "/admin/v1/tenants/{id}/tasks/{task}/personal-data") => &["outputs", "dry_run"],
-        ("POST", "/admin/v1/tenants") | ("PATCH", "/admin/v1/tenants/{id}") => &["force"],
+        ("POST", "/admin/v1/capability-keys/retire")
+        | ("POST", "/admin/v1/tenants")
+        | ("PATCH", "/admin/v1/tenants/{id}") => &["force"],
         ("PUT" | "PATCH", "/admin/v1/tenants/{id}/prices")
         | ("DELETE", "/admin/v1/tenants/{id}/prices/{*model}") => &OF_PRICES,
         ("DELETE", "/admin/v1/tenants/{id}/prices") => &["models", "allow_under_cost", "force"],
@@ -33,9 +35,8 @@ fn known(method: &Method, path: &str) -> &'static [&'static str] {
         ("GET" | "HEAD", "/admin/v1/tasks") => &TASK_PARAMETERS,
         ("GET" | "HEAD", "/admin/v1/tenants/{id}/batches") => &BATCH_PARAMETERS,
         ("GET" | "HEAD", "/admin/v1/dead-letters") => &["lane", "cursor", "limit"],
-        ("GET" | "HEAD", "/admin/v1/encryption") | ("POST", "/admin/v1/encryption/rotate") => {
-            &["cursor"]
-        }
+        ("GET" | "HEAD", "/admin/v1/encryption")
+        | ("POST", "/admin/v1/encryption/rotate" | "/admin/v1/restoration") => &["cursor"],
         ("GET" | "HEAD", "/admin/v1/tenants/{id}/deliveries") => &DELIVERY_PARAMETERS,
         ("GET" | "HEAD", "/admin/v1/tenants/{id}/ledger") => &LEDGER_PARAMETERS,
         ("GET" | "HEAD", "/admin/v1/usage" | "/admin/v1/tenants/{id}/usage") => &USAGE_PARAMETERS,

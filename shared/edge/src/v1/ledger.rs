@@ -1,16 +1,18 @@
 //! The ledger, by day and page by page, with its running balance, as JSON or CSV.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use fluxgate_core::app::{AskedDays, LedgerPage, LedgerRequest};
+use fluxgate_core::app::{AskedDays, Capability, LedgerPage, LedgerRequest};
 use fluxgate_core::day::Day;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::money::{EntryKind, LedgerCursor, LedgerLine, Zone, ledger_csv};
 use fluxgate_core::tenant::Scope;
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::webhook::CapabilityKeys;
 use fluxgate_core::{Error, Result};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -116,7 +118,7 @@ pub(crate) async fn ledger(
     headers: HeaderMap,
 ) -> std::result::Result<Response, Problem> {
     principal.require(Scope::Billing)?;
-    let cursors = Cursors::of(&edge.cursors, &principal.tenant);
+    let cursors = Cursors::read(&edge.cursors, &principal.tenant, &query).await?;
     let asked = Asked::of(&query, &headers, &cursors)?;
     let _turn = edge.reads.turn(&principal.tenant).await?;
     let page = edge
@@ -128,22 +130,32 @@ pub(crate) async fn ledger(
 
 /// Writes and reads a tenant's cursors: they carry its balance, which nobody else may set.
 pub(crate) struct Cursors<'a> {
-    key: &'a CapabilityKey,
+    keys: Arc<CapabilityKeys>,
     tenant: &'a TenantId,
 }
 
 impl<'a> Cursors<'a> {
-    pub(crate) fn of(key: &'a CapabilityKey, tenant: &'a TenantId) -> Self {
-        Self { key, tenant }
+    /// With keys that fit the query's own cursor, if there are such.
+    pub(crate) async fn read(
+        capability: &Capability,
+        tenant: &'a TenantId,
+        query: &Query,
+    ) -> Result<Self> {
+        if let Some(cursor) = query.text("cursor")? {
+            let fits = |keys: &CapabilityKeys| keys.unsealed(tenant, cursor).is_some();
+            capability.fits(fits).await;
+        }
+        let keys = capability.keys().await;
+        Ok(Self { keys, tenant })
     }
 
     fn text(&self, cursor: &LedgerCursor) -> String {
-        self.key.sealed(self.tenant, &cursor.text())
+        self.keys.sealed(self.tenant, &cursor.text())
     }
 
     /// Kind `Invalid` for a text that this installation did not write for this tenant.
     fn parse(&self, text: &str) -> Result<LedgerCursor> {
-        let text = self.key.unsealed(self.tenant, text);
+        let text = self.keys.unsealed(self.tenant, text);
         LedgerCursor::parse(text.unwrap_or_default())
     }
 }

@@ -44,6 +44,7 @@ mod plans;
 mod queue;
 mod readers;
 mod reports;
+mod restoration_store;
 mod retention;
 mod schedule;
 mod settling;

@@ -48,6 +48,7 @@ pub async fn gateway(env: &Environment) -> Result<(Edge, TableGate), InitError> 
     let client = provider_client(&parts, &provider.account, timeout_ms)?;
     let origin = origin(&parts, origin_secret.as_deref())?;
     let capability = parts.capability(&links.capability_secret);
+    parts.store.look_for_restorations();
     let (warm, origin_read) = (warm(&client), warm_origin(origin.as_ref()));
     let gate = parts.table_gate();
     let (table, capability, (), ()) = tokio::join!(gate, capability, warm, origin_read);
@@ -154,8 +155,8 @@ pub async fn receiver(env: &Environment) -> Result<(ReceiverEdge, TableGate), In
         webhook_secret,
         capacity,
     } = ReceiverConfig::read(env)?;
-    let (parts, capability, table) =
-        Parts::open_gated(base, queues.into(), None, &capability_secret).await?;
+    let parts = Parts::unopened(base, queues.into(), None)?;
+    let (parts, capability, table) = parts.gated_with_capability(&capability_secret).await?;
     let webhook_secret = Arc::new(StoredSecret::named(&parts.secrets, &webhook_secret)?);
     let context = parts.context(bounds(None));
     let in_flight = Arc::new(BytesInFlight::new(&context.bounds));

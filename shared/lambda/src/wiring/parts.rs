@@ -7,17 +7,15 @@ use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, EndedTasksInTable, Table};
 use fluxgate_aws::secrets::{SecretBounds, SecretsManagerSecrets};
 use fluxgate_aws::sqs::{DELAY_MAX_S, QueueUrls, Removal, SqsQueue, SqsSettings};
-use fluxgate_core::app::{ApiKeys, Context, Hooks, OutputLinks, Vault, Views};
+use fluxgate_core::app::{ApiKeys, Capability, Context, Hooks, OutputLinks, Vault, Views};
 use fluxgate_core::bounds::{BatchBounds, Bounds, RelayBounds};
-use fluxgate_core::digest::sha256;
-use fluxgate_core::port::{SystemClock, SystemEntropy};
+use fluxgate_core::port::{KeyRings as _, SystemClock, SystemEntropy};
 use fluxgate_core::task::BaseUrl;
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::webhook::KeyForm;
 use fluxgate_s3::{Credentials, SharedCredentialsProvider};
 use url::Url;
 
 use super::stored_key_ring::StoredKeyRing;
-use super::stored_secret::StoredSecret;
 use crate::config::{Base, Queues};
 use crate::emf;
 use crate::init::InitError;
@@ -35,37 +33,49 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Refuses a table with another schema version, and fetches the capability secret concurrently.
+    /// Refuses a table that cannot be used, and fetches the capability secret concurrently.
     pub(super) async fn open_with_capability(
         base: Base,
         queues: QueueUrls,
         dead_letters: Option<QueueUrls>,
         secret: &str,
-    ) -> Result<(Self, CapabilityKey), InitError> {
+    ) -> Result<(Self, Capability), InitError> {
         let parts = Self::unopened(base, queues, dead_letters)?;
-        let (table, capability) =
-            tokio::join!(parts.store.check_schema(), parts.capability(secret));
-        table?;
-        Ok((parts, capability?))
+        parts.checked_with_capability(secret).await
     }
 
-    /// The same for a function that answers requests, also while the table cannot be used.
-    pub(super) async fn open_gated(
+    /// The same for a function that submits.
+    pub(super) async fn open_to_submit(
         base: Base,
         queues: QueueUrls,
         dead_letters: Option<QueueUrls>,
         secret: &str,
-    ) -> Result<(Self, CapabilityKey, TableGate), InitError> {
+    ) -> Result<(Self, Capability), InitError> {
         let parts = Self::unopened(base, queues, dead_letters)?;
-        let (table, capability) = tokio::join!(parts.table_gate(), parts.capability(secret));
-        Ok((parts, capability?, table))
+        parts.store.look_for_restorations();
+        parts.checked_with_capability(secret).await
+    }
+
+    async fn checked_with_capability(self, secret: &str) -> Result<(Self, Capability), InitError> {
+        let (table, capability) = tokio::join!(self.store.check_schema(), self.capability(secret));
+        table?;
+        Ok((self, capability?))
+    }
+
+    /// Looks at the table for a function that answers requests, also while it cannot be used.
+    pub(super) async fn gated_with_capability(
+        self,
+        secret: &str,
+    ) -> Result<(Self, Capability, TableGate), InitError> {
+        let (table, capability) = tokio::join!(self.table_gate(), self.capability(secret));
+        Ok((self, capability?, table))
     }
 
     pub(super) async fn table_gate(&self) -> TableGate {
         TableGate::first_look(self.store.clone()).await
     }
 
-    /// Refuses a table with another schema version.
+    /// Refuses a table that cannot be used.
     pub(super) async fn open(
         base: Base,
         queues: QueueUrls,
@@ -137,21 +147,16 @@ impl Parts {
         Ok(ApiKeys::new(context, Arc::new(signing_keys)))
     }
 
-    pub(super) async fn capability(&self, secret: &str) -> Result<CapabilityKey, InitError> {
-        let secret = StoredSecret::named(&self.secrets, secret)?.get().await?;
-        if secret.expose().len() < CAPABILITY_BYTES_MIN {
-            let text =
-                format!("the capability secret has fewer than {CAPABILITY_BYTES_MIN} characters");
-            return Err(InitError::new(text));
-        }
-        Ok(CapabilityKey::new(sha256(secret.expose().as_bytes())))
+    /// Read now, so that nobody waits for it, and again when it is due or does not fit.
+    pub(super) async fn capability(&self, secret: &str) -> Result<Capability, InitError> {
+        let rings = StoredKeyRing::of_links(&self.secrets, secret)?;
+        let ring = rings.ring().await?;
+        Ok(Capability::of(Arc::new(rings), ring, KeyForm::Digest)?)
     }
 }
 
 /// A DynamoDB item is limited to 400 KB, and each write of a task is billed for its whole size.
 const SOURCES_BYTES_MAX: usize = 64 * 1024;
-
-const CAPABILITY_BYTES_MIN: usize = 32;
 
 fn queue(
     aws: &AwsSettings,
@@ -187,13 +192,13 @@ impl From<Queues> for QueueUrls {
 }
 
 /// Views with relayed links: a role's keys, and URLs presigned with them, expire within the hour.
-pub(super) fn views(context: Context, base_url: Option<&Url>, capability: CapabilityKey) -> Views {
+pub(super) fn views(context: Context, base_url: Option<&Url>, capability: Capability) -> Views {
     let base_url = base_url.map_or_else(BaseUrl::default, |url| BaseUrl::fixed(url.as_str()));
     Views::new(context, base_url, OutputLinks::Relayed(capability))
 }
 
 /// How the provider reaches the receiver, if it can.
-pub(super) fn hooks(public_url: Option<Url>, capability: &CapabilityKey) -> Option<Hooks> {
+pub(super) fn hooks(public_url: Option<Url>, capability: &Capability) -> Option<Hooks> {
     public_url.map(|public_url| Hooks::new(&public_url, capability.clone()))
 }
 

@@ -1,14 +1,15 @@
-//! The keys that secrets are sealed with, as Secrets Manager has them.
+//! The keys that secrets are sealed with, and those that links are signed with, as Secrets Manager
+//! has them.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fluxgate_aws::secrets::SecretsManagerSecrets;
 use fluxgate_core::port::KeyRings;
-use fluxgate_core::port::errors::encryption_keys_changed;
+use fluxgate_core::port::errors::{capability_keys_changed, encryption_keys_changed};
 use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
-use fluxgate_core::{Kind, Result};
+use fluxgate_core::{Error, Kind, Result};
 
 use super::stored_secret::StoredSecret;
 
@@ -19,6 +20,8 @@ const SETTLES_MS: u64 = 900_000;
 pub(super) struct StoredKeyRing {
     secret: StoredSecret,
     parsed: Mutex<Option<(Secret, Arc<KeyRing>)>>,
+    parse: fn(&Secret) -> Result<KeyRing>,
+    changed: fn() -> Error,
 }
 
 impl StoredKeyRing {
@@ -27,6 +30,17 @@ impl StoredKeyRing {
         Ok(Self {
             secret: StoredSecret::named(secrets, name)?,
             parsed: Mutex::default(),
+            parse: KeyRing::parse,
+            changed: encryption_keys_changed,
+        })
+    }
+
+    /// The same for the keys of links.
+    pub(super) fn of_links(secrets: &Arc<SecretsManagerSecrets>, name: &str) -> Result<Self> {
+        Ok(Self {
+            parse: KeyRing::of_links,
+            changed: capability_keys_changed,
+            ..Self::named(secrets, name)?
         })
     }
 
@@ -40,7 +54,7 @@ impl StoredKeyRing {
         {
             return Ok(ring.clone());
         }
-        let ring = Arc::new(KeyRing::parse(&text)?);
+        let ring = Arc::new((self.parse)(&text)?);
         *parsed = Some((text, ring.clone()));
         Ok(ring)
     }
@@ -63,13 +77,11 @@ impl KeyRings for StoredKeyRing {
 
     async fn replace(&self, before: &KeyRing, after: &KeyRing) -> Result<()> {
         let (text, version) = self.secret.get_stored().await?;
-        if !KeyRing::parse(&text)?.is_same(before) {
-            return Err(encryption_keys_changed());
+        if !(self.parse)(&text)?.is_same(before) {
+            return Err((self.changed)());
         }
         match self.secret.put_over(&version, &after.to_secret()).await {
-            Err(error) if error.kind == Kind::Conflict => {
-                Err(encryption_keys_changed().source(error))
-            }
+            Err(error) if error.kind == Kind::Conflict => Err((self.changed)().source(error)),
             written => written,
         }
     }

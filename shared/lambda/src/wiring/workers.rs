@@ -38,7 +38,7 @@ pub async fn poller(env: &Environment) -> Result<Consumer, InitError> {
         allow_net,
         capacity,
     } = PollerConfig::read(env)?;
-    let opened = Parts::open_with_capability(
+    let opened = Parts::open_to_submit(
         base,
         queues.into(),
         Some(dead_letters.urls()),
@@ -176,7 +176,9 @@ pub async fn admin(
         caller_scopes,
     } = AdminConfig::read(env)?;
     let dead_letters = Some(dead_letters);
-    let opened = Parts::open_gated(base, queues.into(), dead_letters, &links.capability_secret);
+    let parts = Parts::unopened(base, queues.into(), dead_letters)?;
+    parts.store.look_for_restorations();
+    let opened = parts.gated_with_capability(&links.capability_secret);
     let (parts, capability, table) = opened.await?;
     let context = parts.context(bounds(None));
     let vault = parts.vault(&encryption_secret)?;

@@ -27,6 +27,8 @@ macro_rules! every_behaviour {
                 inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry
                 of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+            restorations:
+                a_store_that_was_not_restored_awaits_nothing;
             input_keys:
                 keys_of_a_month_are_added_one_after_the_other_and_read_back
                 of_many_first_keys_one_is_added_and_everybody_gets_it

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::{TaskId, TenantId};
-use fluxgate_core::webhook::CapabilityKey;
+use fluxgate_core::webhook::CapabilityKeys;
 use fluxgate_lambda::batch::ANSWER_TIME;
 use fluxgate_lambda::wiring::{SPOOL_RESERVED_MB, SYNC_WAIT_MAX_MS};
 use fluxgate_s3::S3Limits;
@@ -125,7 +125,7 @@ fn the_archiver_has_time_to_wait_to_fetch_and_to_store() {
 
 #[test]
 fn what_provider_calls_reaches_the_receiver_and_all_else_the_gateway() {
-    let key = CapabilityKey::new([7; 32]);
+    let key = CapabilityKeys::new([7; 32]);
     let path = key.hook_path(
         &TenantId::parse("acme").unwrap(),
         &TaskId::parse(&"a".repeat(32)).unwrap(),

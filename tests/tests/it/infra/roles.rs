@@ -39,7 +39,8 @@ const PATTERNS: [(&str, &str); 6] = [
 
 /// Calls of the SDK on the table, with the action that authorises each. A transaction is authorised
 /// by those of its items.
-const TABLE_CALLS: [(&str, &str); 9] = [
+const TABLE_CALLS: [(&str, &str); 10] = [
+    (".describe_table()", "dynamodb:DescribeTable"),
     (".get_item()", "dynamodb:GetItem"),
     (".batch_get_item()", "dynamodb:BatchGetItem"),
     (".query()", "dynamodb:Query"),
@@ -237,14 +238,14 @@ fn a_function_reads_the_secrets_that_it_is_told_of() {
 }
 
 #[test]
-fn the_admin_alone_writes_secrets_the_encryption_keys_and_what_signs_api_keys() {
+fn the_admin_alone_writes_secrets_the_keys_that_it_rotates() {
     for name in FUNCTIONS {
         let written = allowed(name, "secretsmanager:PutSecretValue");
         let made = allowed(name, "kms:GenerateDataKey");
 
         let expected = match name {
             "admin" => (
-                vec!["ApiKeySigning", "EncryptionKeys"],
+                vec!["ApiKeySigning", "CapabilitySecret", "EncryptionKeys"],
                 vec!["EncryptionKmsKeyArn"],
             ),
             _ => (vec![], vec![]),

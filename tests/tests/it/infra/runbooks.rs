@@ -8,6 +8,8 @@ use super::{read, resources, root, text};
 
 const FOLDER: &str = "shared/docs/runbooks";
 const INDEX: &str = "README";
+/// What nobody is called for by an alarm of its own.
+const WITHOUT_ALARM: [&str; 1] = ["restore"];
 
 /// Each alarm with the page that its description names.
 fn pages_of_alarms() -> BTreeMap<&'static str, String> {
@@ -42,7 +44,9 @@ fn page(name: &str) -> String {
 fn each_alarm_has_its_page_and_each_page_its_alarm() {
     let alarms = pages_of_alarms();
 
-    assert_eq!(alarms.values().cloned().collect::<BTreeSet<_>>(), pages());
+    let named = alarms.values().cloned();
+    let expected = named.chain(WITHOUT_ALARM.map(str::to_owned));
+    assert_eq!(expected.collect::<BTreeSet<_>>(), pages());
     for (alarm, name) in &alarms {
         assert!(
             page(name).contains(&format!("`{alarm}`")),

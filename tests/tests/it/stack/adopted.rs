@@ -34,6 +34,20 @@ async fn answers(stack: &Stack) -> [(u16, String); 3] {
     ]
 }
 
+/// One of the items of a copy that is not whole yet, and its end.
+async fn half_copied(stack: &Stack) -> [(u16, String); 3] {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let dynamodb = stack.ministack.aws().dynamodb();
+    let put = dynamodb.put_item().table_name(RESTORED);
+    let put = put.item("pk", text("TENANTS")).item("sk", text("acme"));
+    put.send().await.unwrap();
+    let answers = answers(stack).await;
+    let delete = dynamodb.delete_item().table_name(RESTORED);
+    let delete = delete.key("pk", text("TENANTS")).key("sk", text("acme"));
+    delete.send().await.unwrap();
+    answers
+}
+
 async fn put_version(stack: &Stack, version: &str) {
     let put = stack.ministack.aws().dynamodb().put_item();
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -60,6 +74,7 @@ async fn until_an_adopted_table_can_be_used_callers_get_503_and_then_all_goes_on
     create_table(aws, RESTORED).await;
     let foreign = answers(&stack).await;
     let written = aws.dynamodb().scan().table_name(RESTORED).send().await;
+    let half = half_copied(&stack).await;
     put_version(&stack, "2").await;
     let of_another = answers(&stack).await;
     put_version(&stack, "1").await;
@@ -71,10 +86,12 @@ async fn until_an_adopted_table_can_be_used_callers_get_503_and_then_all_goes_on
         0,
         "a stranger's table stays as it is"
     );
+    assert_eq!(half, refused("table_half_restored"));
     assert_eq!(of_another, refused("schema_version"));
     for (function, said) in [
         ("gateway", "it is not ACTIVE yet, as while it is restored"),
         ("receiver", "correct the parameter ExistingTableName"),
+        ("gateway", "wait until its copy is whole"),
         ("admin", "has schema version 2 and this program knows 1"),
         ("poller", "it is not ACTIVE yet, as while it is restored"),
     ] {

@@ -220,6 +220,7 @@ async fn operators_day(stack: &Stack, tenant: &TestTenant) {
     for path in [
         "/admin/v1/signing-keys/rotate",
         "/admin/v1/encryption/rotate",
+        "/admin/v1/capability-keys/rotate",
     ] {
         admin(stack, Method::POST, path, &json!({})).await;
     }

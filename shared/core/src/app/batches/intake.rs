@@ -50,6 +50,7 @@ impl Batches {
             Some(key) => self.context.batches().batch_of_key(&tenant, key).await?,
             None => None,
         };
+        self.context.check_restored().await?;
         let created_at = self.context.now();
         Ok(BatchIntake {
             context: self.context.clone(),

@@ -30,9 +30,8 @@ pub(crate) use addresses::Named;
 
 use std::sync::Arc;
 
-use super::{Context, Machine, Sender, Vault, Views};
+use super::{Capability, Context, Machine, Sender, Vault, Views};
 use crate::base::bounds::Bounds;
-use crate::domain::webhook::CapabilityKey;
 use crate::port::{AddressGuard, LinkSigner, ObjectReader, Provider};
 
 /// The tenant's task use cases.
@@ -45,7 +44,7 @@ pub struct Gateway {
     vault: Vault,
     signer: Arc<dyn LinkSigner>,
     reader: Arc<dyn ObjectReader>,
-    capability: CapabilityKey,
+    capability: Capability,
 }
 
 /// The submit, for whoever submits: the gateway, and the job of a batch.
@@ -81,7 +80,7 @@ pub struct GatewayParts {
     /// Reads outputs for answers that carry them.
     pub reader: Arc<dyn ObjectReader>,
     /// Signs the relayed links themselves.
-    pub capability: CapabilityKey,
+    pub capability: Capability,
 }
 
 impl Gateway {

@@ -7,7 +7,7 @@ use crate::base::error::{Error, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::provider::Prediction;
 use crate::domain::task::{Produced, Step, Task};
-use crate::domain::webhook::{Delivery, OutputLink};
+use crate::domain::webhook::{CapabilityKeys, Delivery, OutputLink};
 use crate::port::errors::no_such_task;
 use crate::port::{LinkMethod, LinkTerms};
 
@@ -58,7 +58,8 @@ impl Gateway {
                 "this link is no longer valid; fetch the task's result again for a new one",
             )
         };
-        if !self.capability.verify_output(link) || link.expires < self.context.now() {
+        let is_signed = |keys: &CapabilityKeys| keys.verify_output(link);
+        if link.expires < self.context.now() || !self.capability.fits(is_signed).await {
             return Err(unknown());
         }
         let task = self.task(link.tenant, link.task).await?;

@@ -156,6 +156,7 @@ impl Submits {
         mut request: SubmitRequest,
         origin: Origin,
     ) -> Result<Task> {
+        self.context.check_restored().await?;
         let tenant = self.tenant_for_submit(&request.tenant).await?;
         let key = self.key_terms(&tenant, request.by.as_ref(), &request.model);
         let key_terms = key.await?;
@@ -213,10 +214,9 @@ impl Submits {
             Admitted::Existing(task) => there(*task),
             Admitted::New(task) => {
                 count_new(&task);
-                if task.state == State::Admitted {
-                    Ok(*task)
-                } else {
-                    self.sender.send(*task, &inputs).await
+                match task.state {
+                    State::Admitted => Ok(*task),
+                    _ => self.sender.send(*task, &inputs).await,
                 }
             }
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::batches::Batches;
 use super::jobs::Jobs;
-use super::{Context, DeadLetters, Deliveries, Machine, Operator, TaskTimeline};
+use super::{Context, DeadLetters, Deliveries, Machine, Operator, Restorations, TaskTimeline};
 use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::domain::fair_queue::Capacity;
@@ -33,8 +33,8 @@ pub struct OperatorTasks {
     batches: Batches,
 }
 
-/// What moves tasks and jobs for the operator: its roles of tasks and of dead letters are made from
-/// it.
+/// What moves tasks and jobs for the operator: its roles of tasks, of dead letters and of
+/// restorations are made from it.
 pub struct OperatorWork {
     machine: Machine,
     queue: Arc<dyn Queue>,
@@ -45,13 +45,20 @@ impl OperatorWork {
         Self { machine, queue }
     }
 
+    /// What every role has.
+    pub fn context(&self) -> Context {
+        self.machine.context.clone()
+    }
+
     /// The roles, which record what they do by the operator's.
     pub fn roles(
         self,
         operator: &Arc<Operator>,
         deliveries: &Arc<Deliveries>,
-    ) -> (OperatorTasks, DeadLetters) {
+    ) -> (OperatorTasks, DeadLetters, Restorations) {
         let Self { machine, queue } = self;
+        let context = machine.context.clone();
+        let restorations = Restorations::new(context, queue.clone(), operator.clone());
         let tasks = OperatorTasks {
             context: machine.context.clone(),
             jobs: Jobs::new(&machine.context, queue.clone()),
@@ -60,7 +67,8 @@ impl OperatorWork {
             operator: operator.clone(),
             deliveries: deliveries.clone(),
         };
-        (tasks, DeadLetters::new(queue, operator.clone()))
+        let dead_letters = DeadLetters::new(queue, operator.clone());
+        (tasks, dead_letters, restorations)
     }
 }
 

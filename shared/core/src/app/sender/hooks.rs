@@ -2,19 +2,19 @@
 
 use url::{Position, Url};
 
+use crate::app::Capability;
 use crate::base::id::{TaskId, TenantId};
-use crate::domain::webhook::CapabilityKey;
 
 /// The receiver's public address, and the key that authenticates its paths. The address is taken
 /// apart once: nothing in a path of ours needs an escape.
 pub struct Hooks {
     before: String,
     after: String,
-    capability: CapabilityKey,
+    capability: Capability,
 }
 
 impl Hooks {
-    pub fn new(public_url: &Url, capability: CapabilityKey) -> Self {
+    pub fn new(public_url: &Url, capability: Capability) -> Self {
         let before = &public_url[..Position::AfterPath];
         Self {
             before: before.trim_end_matches('/').to_owned(),
@@ -24,24 +24,27 @@ impl Hooks {
     }
 
     /// Where the end of this task's run is reported.
-    pub(super) fn url(&self, tenant: &TenantId, task: &TaskId) -> String {
-        let path = self.capability.hook_path(tenant, task);
+    pub(super) async fn url(&self, tenant: &TenantId, task: &TaskId) -> String {
+        let path = self.capability.keys().await.hook_path(tenant, task);
         [&*self.before, &path, &self.after].concat()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
+
     use super::*;
+    use crate::domain::webhook::CapabilityKeys;
 
     fn url_under(public_url: &str) -> String {
         let hooks = Hooks::new(
             &Url::parse(public_url).unwrap(),
-            CapabilityKey::new([7; 32]),
+            Capability::fixed(CapabilityKeys::new([7; 32])),
         );
         let (tenant, task) = ("acme".parse().unwrap(), "0".repeat(32).parse().unwrap());
-        let url = hooks.url(&tenant, &task);
-        let path = hooks.capability.hook_path(&tenant, &task);
+        let url = block_on(hooks.url(&tenant, &task));
+        let path = CapabilityKeys::new([7; 32]).hook_path(&tenant, &task);
         assert_eq!(
             Url::parse(&url).unwrap().as_str(),
             url,

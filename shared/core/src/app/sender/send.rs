@@ -81,7 +81,7 @@ impl Sender {
     }
 
     async fn post(&self, task: &Task, inputs: &str) -> Signal {
-        let webhook = self.hook_url(task);
+        let webhook = self.hook_url(task).await;
         let trace = self.context.hop(task);
         let call = SubmitCall {
             model: &task.model,
@@ -114,8 +114,8 @@ impl Sender {
         }
     }
 
-    fn hook_url(&self, task: &Task) -> Option<String> {
-        Some(self.hooks.as_ref()?.url(&task.tenant, &task.id))
+    async fn hook_url(&self, task: &Task) -> Option<String> {
+        Some(self.hooks.as_ref()?.url(&task.tenant, &task.id).await)
     }
 
     /// How long a POST that was started at `since` may still be in progress.

@@ -10,9 +10,18 @@ use crate::domain::fair_queue::CHECK_MAX_MS;
 use crate::domain::task::{Job, State, Task};
 use crate::port::Lease;
 
+/// How long a job waits for whoever sees to a restored store.
+const RESTORED_AGAIN_MS: u64 = 60_000;
+
 #[async_trait]
 impl Worker for Watcher {
     async fn work(&self, lease: &Lease) -> Result<()> {
+        if let Err(error) = self.context.check_restored().await {
+            // What the store says of any task may be outdated.
+            warn(&error);
+            let delay_ms = self.jobs.jittered_ms(RESTORED_AGAIN_MS);
+            return self.jobs.again(lease, &lease.job, delay_ms).await;
+        }
         match &lease.job {
             Job::Watch {
                 tenant,

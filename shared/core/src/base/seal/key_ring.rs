@@ -1,5 +1,6 @@
 //! The keys that secrets are sealed with.
 
+mod links;
 mod seed;
 
 use std::collections::BTreeMap;
@@ -42,21 +43,29 @@ impl KeyRing {
     /// Kind `Internal`, code `encryption_keys_unreadable`, saying what is wrong. The text is never
     /// part of it.
     pub fn parse(text: &Secret) -> Result<Self> {
+        Self::read(text).map_err(|why| {
+            let text = format!("the encryption keys cannot be read: {why}");
+            Error::internal("encryption_keys_unreadable", text)
+        })
+    }
+
+    /// The ring, or what is wrong with the text.
+    fn read(text: &Secret) -> Result<Self, String> {
         let read = json::read(text.expose().as_bytes(), JsonBounds::DOCUMENT);
         let object: Map<String, Value> = read.map_err(|_| {
-            unreadable("they are not a JSON object like {\"active\": \"k1\", \"k1\": \"…\"}")
+            "they are not a JSON object like {\"active\": \"k1\", \"k1\": \"…\"}".to_owned()
         })?;
         let mut active = None;
         let mut active_since = None;
         let mut keys = BTreeMap::new();
         for (id, value) in object {
             if id != ACTIVE_SINCE && !is_id(&id) {
-                let text =
-                    format!("the id of a key is 1 to {KEY_ID_CHARS_MAX} letters, digits and '-'");
-                return Err(unreadable(&text));
+                return Err(format!(
+                    "the id of a key is 1 to {KEY_ID_CHARS_MAX} letters, digits and '-'"
+                ));
             }
             let Value::String(value) = value else {
-                return Err(unreadable(&format!("the value of '{id}' is not a text")));
+                return Err(format!("the value of '{id}' is not a text"));
             };
             match id.as_str() {
                 ACTIVE => active = Some(value),
@@ -67,9 +76,9 @@ impl KeyRing {
                 }
             }
         }
-        let active = active.ok_or_else(|| unreadable("'active' is missing"))?;
+        let active = active.ok_or("'active' is missing")?;
         if !keys.contains_key(&active) {
-            return Err(unreadable("'active' names a key that is not among them"));
+            return Err("'active' names a key that is not among them".to_owned());
         }
         Ok(Self {
             active,
@@ -215,36 +224,28 @@ fn is_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-fn time(text: &str) -> Result<Timestamp> {
+fn time(text: &str) -> Result<Timestamp, String> {
     let why = "'active_since' is not a time like 2026-11-01T12:00:00Z";
-    Timestamp::from_rfc3339(text).ok_or_else(|| unreadable(why))
+    Timestamp::from_rfc3339(text).ok_or_else(|| why.to_owned())
 }
 
 fn opened(key: &LessSafeKey, owner: Owner<'_>, sealed: &Sealed) -> Option<Secret> {
     let body = sealed.0.rsplit('.').next()?;
     let mut bytes = URL_SAFE_NO_PAD.decode(body).ok()?;
-    let mut ciphertext = bytes.split_off_checked(NONCE_BYTES)?;
+    let is_long_enough = bytes.len() > NONCE_BYTES;
+    let mut ciphertext = is_long_enough.then(|| bytes.split_off(NONCE_BYTES))?;
     let nonce = Nonce::try_assume_unique_for_key(&bytes).ok()?;
     let aad = Aad::from(owner.associated_data());
     let plain = key.open_in_place(nonce, aad, &mut ciphertext).ok()?;
     Some(Secret::new(std::str::from_utf8(plain).ok()?))
 }
 
-trait SplitOffChecked {
-    fn split_off_checked(&mut self, at: usize) -> Option<Vec<u8>>;
-}
-
-impl SplitOffChecked for Vec<u8> {
-    fn split_off_checked(&mut self, at: usize) -> Option<Vec<u8>> {
-        (self.len() > at).then(|| self.split_off(at))
-    }
-}
-
 /// HKDF of the text, bound to the key's id: a generated text of any alphabet becomes 256 bits.
-fn derived(id: &str, text: &str) -> Result<LessSafeKey> {
+fn derived(id: &str, text: &str) -> Result<LessSafeKey, String> {
     if text.len() < KEY_CHARS_MIN {
-        let text = format!("the key '{id}' is shorter than {KEY_CHARS_MIN} characters");
-        return Err(unreadable(&text));
+        return Err(format!(
+            "the key '{id}' is shorter than {KEY_CHARS_MIN} characters"
+        ));
     }
     let secret = Salt::new(HKDF_SHA256, b"fluxgate secrets at rest 1").extract(text.as_bytes());
     let mut key = [0; 32];
@@ -262,11 +263,6 @@ impl KeyType for Aes256 {
     fn len(&self) -> usize {
         32
     }
-}
-
-fn unreadable(why: &str) -> Error {
-    let text = format!("the encryption keys cannot be read: {why}");
-    Error::internal("encryption_keys_unreadable", text)
 }
 
 #[cfg(test)]

@@ -73,6 +73,11 @@ pub enum AuditAction {
     EncryptionKeyAdded,
     #[serde(rename = "encryption.keys_retired")]
     EncryptionKeysRetired,
+    /// Of the keys that links are signed with.
+    #[serde(rename = "capability.key_added")]
+    CapabilityKeyAdded,
+    #[serde(rename = "capability.keys_retired")]
+    CapabilityKeysRetired,
     #[serde(rename = "endpoint.changed")]
     EndpointChanged,
     #[serde(rename = "delivery.changed")]
@@ -96,6 +101,10 @@ pub enum AuditAction {
     TaskChanged,
     #[serde(rename = "dead_letters.redriven")]
     DeadLettersRedriven,
+    #[serde(rename = "restoration.started")]
+    RestorationStarted,
+    #[serde(rename = "restoration.done")]
+    RestorationDone,
     #[serde(rename = "dead_letters.deleted")]
     DeadLettersDeleted,
 }

@@ -24,4 +24,4 @@ pub use endpoint::{
 pub use event::EventType;
 pub use inbox::{AHEAD_MAX, InboxCursor, Stretch};
 pub use notice::{DELIVERIES_MAX, Notice};
-pub use signature::{CapabilityKey, OutputLink, SignedHeaders, standard, v3};
+pub use signature::{CapabilityKeys, KeyForm, OutputLink, SignedHeaders, standard, v3};

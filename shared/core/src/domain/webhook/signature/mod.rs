@@ -5,7 +5,7 @@ mod capability;
 pub mod standard;
 pub mod v3;
 
-pub use capability::{CapabilityKey, OutputLink};
+pub use capability::{CapabilityKeys, KeyForm, OutputLink};
 
 use aws_lc_rs::hmac;
 

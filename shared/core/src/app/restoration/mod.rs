@@ -1,6 +1,11 @@
 //! What has to be doubted in a store that was restored from a backup: it does not know what was
 //! sent to the provider since then.
 
+mod place;
+mod step;
+
+pub use step::{RestorationState, RestorationStep, Restorations};
+
 use std::sync::Arc;
 
 use futures::stream;
@@ -60,16 +65,24 @@ impl Restoration {
         for tenant in self.context.tenants().ids().await? {
             doubted.tenants += 1;
             doubted.batches += self.batches.cancel_all(&tenant, false).await?;
-            doubted.tasks += self.doubt_tasks(&tenant).await?;
+            let open = self.open_tasks(&tenant).await?;
+            doubted.tasks += self.doubt_tasks(&open).await?;
         }
         Ok(doubted)
     }
 
-    async fn doubt_tasks(&self, tenant: &TenantId) -> Result<usize> {
+    async fn open_tasks(&self, tenant: &TenantId) -> Result<Vec<Task>> {
         let open = OpenTasks::read(&self.context, tenant, Timestamp(i64::MAX)).await?;
-        let unsure = open.tasks.into_iter().filter(may_have_been_sent);
-        let doubts = stream::iter(unsure.map(|task| self.machine.signal(task, Signal::Restored)));
-        let changed: Vec<bool> = doubts
+        Ok(open.tasks)
+    }
+
+    /// Returns how many of these are in doubt now.
+    async fn doubt_tasks(&self, tasks: &[Task]) -> Result<usize> {
+        let unsure = tasks.iter().filter(|task| may_have_been_sent(task));
+        let unsure: Vec<Task> = unsure.cloned().collect();
+        let doubts = unsure.into_iter();
+        let doubts = doubts.map(|task| self.machine.signal(task, Signal::Restored));
+        let changed: Vec<bool> = stream::iter(doubts)
             .buffer_unordered(AT_ONCE)
             .map_ok(|outcome| matches!(outcome, SignalOutcome::Changed(_)))
             .try_collect()
