@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 
+use crate::clock::ClockWatch;
 use crate::http;
 
 /// One attempt of one call.
@@ -27,6 +28,8 @@ pub struct AwsSettings {
     pub credentials: SharedCredentialsProvider,
     /// From [`http::client`].
     pub http: SharedHttpClient,
+    /// Tells once when this machine's clock is off.
+    pub clock: ClockWatch,
 }
 
 macro_rules! client {
@@ -38,6 +41,7 @@ macro_rules! client {
                 .region(Region::new(self.region.clone()))
                 .credentials_provider(self.credentials.clone())
                 .http_client(self.http.clone())
+                .interceptor(self.clock.clone())
                 .timeout_config(timeouts())
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
             config.set_endpoint_url(self.endpoint.clone());
@@ -58,6 +62,7 @@ impl AwsSettings {
             endpoint,
             credentials,
             http: http::client(),
+            clock: ClockWatch::default(),
         }
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod clients;
+mod clock;
 pub mod dynamodb;
 mod failure;
 pub mod http;
@@ -19,3 +20,4 @@ pub mod sqs;
 pub use aws_credential_types::Credentials;
 pub use aws_credential_types::provider::SharedCredentialsProvider;
 pub use clients::AwsSettings;
+pub use clock::ClockWatch;

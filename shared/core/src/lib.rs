@@ -20,8 +20,8 @@ pub use base::counted::{Counted, counted};
 pub use base::echo::echo;
 pub use base::error::{Error, Fault, Kind, Reason, Result, Retry};
 pub use base::{
-    bounds, day, digest, error, error_code, id, json, labels, metric, nearest, rate, rate_lease,
-    retry, seal, secret, series, time, trace_context, unprintable,
+    bounds, clock_skew, day, digest, error, error_code, id, json, labels, metric, nearest, rate,
+    rate_lease, retry, seal, secret, series, time, trace_context, unprintable,
 };
 pub use domain::{
     admin, batch, fair_queue, media, metering, money, provider, task, tenant, webhook,

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use fluxgate_core::clock_skew::ClockSkew;
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::tenant::AssumedRole;
 use fluxgate_core::{Error, Fault};
 use fluxgate_single_flight::Failed;
@@ -18,6 +20,13 @@ pub(super) fn failed(
     role: &AssumedRole,
     bounds: RoleBounds,
 ) -> Failed {
+    if let Some(skew) = skew(error) {
+        return Failed {
+            error: skew.error("AWS's").source(cause(error)),
+            temporary: true,
+            pause_ms: bounds.unavailable_pause_ms,
+        };
+    }
     if !DENIALS.contains(&code(error)) {
         return unavailable(role, cause(error), bounds);
     }
@@ -48,6 +57,16 @@ fn unavailable(role: &AssumedRole, cause: String, bounds: RoleBounds) -> Failed 
         temporary: true,
         pause_ms: bounds.unavailable_pause_ms,
     }
+}
+
+/// The clocks, if the call was signed at a time that STS does not accept.
+fn skew(error: &SdkError<AssumeRoleError>) -> Option<ClockSkew> {
+    if !["SignatureDoesNotMatch", "RequestExpired"].contains(&code(error)) {
+        return None;
+    }
+    let date = error.raw_response()?.headers().get("date")?;
+    let skew = ClockSkew::by_date(date, SystemClock.now());
+    skew.filter(|skew| skew.is_refused())
 }
 
 /// AWS's error code; empty if there was no response.

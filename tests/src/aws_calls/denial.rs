@@ -13,22 +13,30 @@ pub(super) fn denial(function: &str, need: &Need) -> (u16, HeaderMap, String) {
         need.action, need.resource, need.action
     );
     let (service, _) = need.action.split_once(':').unwrap_or_default();
+    let code = match service {
+        "s3" | "sts" => "AccessDenied",
+        _ => "AccessDeniedException",
+    };
+    answer(service, code, &text)
+}
+
+/// An error in the protocol of the service.
+pub(super) fn answer(service: &str, code: &str, text: &str) -> (u16, HeaderMap, String) {
     let (status, kind, body) = match service {
         "s3" => {
-            let error =
-                format!("<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>");
+            let error = format!("<Error><Code>{code}</Code><Message>{text}</Message></Error>");
             (403, "application/xml", error)
         }
         "sts" => {
             let error = format!(
                 "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
-                 <Type>Sender</Type><Code>AccessDenied</Code><Message>{text}</Message></Error>\
+                 <Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>\
                  <RequestId>denied</RequestId></ErrorResponse>"
             );
             (403, "text/xml", error)
         }
         _ => {
-            let error = serde_json::json!({ "__type": "AccessDeniedException", "message": text });
+            let error = serde_json::json!({ "__type": code, "message": text });
             (400, "application/x-amz-json-1.0", error.to_string())
         }
     };

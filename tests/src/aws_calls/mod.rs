@@ -1,6 +1,7 @@
 //! A proxy that refuses what a function's role does not allow, and records each call to AWS: the
 //! function, the operation and what AWS would bill.
 
+mod clock;
 mod denial;
 mod needs;
 mod permissions;
@@ -18,6 +19,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+pub use clock::AwsClock;
+use clock::Clock;
+use fluxgate_core::port::{Clock as _, SystemClock};
 use needs::{Asked, need};
 pub use needs::{log_stream_of, queue_named};
 pub use permissions::UnderKey;
@@ -52,6 +56,7 @@ pub struct AwsCalls {
     http: reqwest::Client,
     calls: Arc<Mutex<Vec<AwsCall>>>,
     permissions: Arc<Permissions>,
+    clock: Arc<Clock>,
 }
 
 #[derive(Clone)]
@@ -73,6 +78,7 @@ impl AwsCalls {
             http: reqwest::Client::new(),
             calls: Arc::default(),
             permissions: Arc::new(Permissions::new(under_key)),
+            clock: Arc::default(),
         }
     }
 
@@ -95,6 +101,11 @@ impl AwsCalls {
     /// The platform does this in the function's role. An error names the permission that lacks.
     pub fn by_platform(&self, function: &str, action: &str, resource: &str) -> Result<(), Need> {
         self.permissions.check(function, &[need(action, resource)])
+    }
+
+    /// How AWS's clock goes from now on.
+    pub fn set_clock(&self, clock: AwsClock) {
+        self.clock.set(clock);
     }
 
     /// An endpoint for one function, which passes on what its role allows.
@@ -193,6 +204,11 @@ async fn pass(
         body: &body,
     };
     let action = asked.action();
+    let clock = way.calls.clock.clone();
+    if let Some((status, headers, refusal)) = clock.refusal(&action, &headers, SystemClock.now()) {
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        return (status, headers, refusal).into_response();
+    }
     let question: Value = serde_json::from_slice(&body).unwrap_or_default();
     let permissions = way.calls.permissions.clone();
     let needs = permissions.with_key(asked.needs(&action, &question));
@@ -218,7 +234,8 @@ async fn pass(
     } else {
         let keys = write_keys(&action, &question);
         let before = way.calls.items(&keys).await;
-        let (status, headers, answer) = way.calls.forward(&method, &uri, headers, body).await;
+        let (status, mut headers, answer) = way.calls.forward(&method, &uri, headers, body).await;
+        clock.date(&mut headers, SystemClock.now());
         let after = way.calls.items(&keys).await;
         call.status = status;
         let answered = serde_json::from_slice(&answer).unwrap_or_default();

@@ -12,10 +12,11 @@ use fluxgate_core::port::Clock as _;
 use fluxgate_core::seal::{DataKey, DataKeys};
 use fluxgate_core::task::Task;
 use fluxgate_core::time::Timestamp;
-use fluxgate_core::webhook::DeliveryState;
+use fluxgate_core::webhook::{DeliveryState, Next, Target};
 
 use super::delivery_lists::{fresh_endpoint, second};
-use super::tenant_store::deletion;
+use super::delivery_store::attempted;
+use super::tenant_store::{deletion, entry};
 use super::{Stores, admission_at, archived, budgets, finished, fresh_run};
 use crate::Roles;
 use crate::held_clock::HeldClock;
@@ -290,4 +291,41 @@ pub async fn the_keys_of_a_month_stay_while_one_of_its_tasks_is_open(stores: Sto
 
     assert_eq!(while_open, [month]);
     assert_eq!(world.key_months(&tenant).await, []);
+}
+
+/// The delivery stays as it is, to be replayed.
+pub async fn what_receivers_answered_is_forgotten_after_the_tenant_s_own_days(stores: Stores) {
+    let world = World::over(stores);
+    let (stores, id) = (&world.stores, world.tenant().await);
+    let at = world.clock.now();
+    let place = (Target::TaskCallback, DeliveryState::Pending, at);
+    let (_, made) = stores.ended_with(&id, [place]).await;
+    let mut tried = attempted(&made[0], 500, Next::Exhausted);
+    tried.attempts[0].body = Some("Jane Roe is unknown here".to_owned());
+    stores.deliveries.update(&tried, None).await.unwrap();
+    let stored = async || stores.deliveries.get(&id, &tried.id).await.unwrap().0;
+
+    let forgotten = async |days: i64, own: Option<u32>| {
+        let mut tenant = stores.tenants.get(&id).await.unwrap();
+        tenant.version += 1;
+        tenant.retention.deliveries_days = own;
+        let changed = stores.tenants.update(&tenant, &entry(&id)).await;
+        changed.unwrap();
+        world.clock.pass_ms(days * DAY_MS);
+        let mut pass = world.retention.pass_over(vec![id.clone()]);
+        for _ in 0..2 {
+            world.retention.go_on(&mut pass, 10).await.unwrap();
+        }
+        assert_eq!(pass.done.failed, 0);
+        pass.done.answers
+    };
+
+    assert_eq!(forgotten(3, None).await, 0);
+    assert_eq!(forgotten(0, Some(7)).await, 0);
+    assert_eq!(stored().await, tried);
+    assert_eq!(forgotten(5, Some(7)).await, 1);
+    assert_eq!(forgotten(1, Some(7)).await, 0);
+    let left = stored().await;
+    assert_eq!(left.attempts[0].body, None);
+    assert_eq!((left.state, left.attempts.len()), (tried.state, 1));
 }

@@ -80,7 +80,8 @@ impl Bill<'_> {
 
     /// The parameter LogFilter turns them off.
     fn told(&self) -> Line {
-        let what = "beside it: CloudWatch Logs, bytes of a line for each request and job";
+        let what =
+            "beside it: CloudWatch Logs, bytes of a line for each request, job and end of a task";
         self.logs(what, |log| (log.told_bytes, log.told))
     }
 

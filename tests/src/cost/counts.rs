@@ -78,7 +78,7 @@ impl Mark {
     }
 }
 
-/// The target of the lines of requests and of jobs.
+/// The target of the lines of requests, of jobs and of ends of tasks.
 const TOLD: &str = "\"target\":\"fluxgate::";
 
 impl Log {

@@ -2,13 +2,14 @@
 //! kept no longer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::dynamodb::{EndedTasksInTable, Table};
 use fluxgate_aws::sqs::EndedTasks as _;
 use fluxgate_core::id::{EndpointId, TenantId};
-use fluxgate_core::port::DeliveryStore as _;
-use fluxgate_core::task::Task;
+use fluxgate_core::port::{DeliveryStore as _, Queue as _};
+use fluxgate_core::task::{Delayed, Job, Lane, Task};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::{
     Delivery, DeliveryQuery, DeliverySignal, DeliveryState, Next, Target,
@@ -17,6 +18,8 @@ use fluxgate_core::{Kind, Reason};
 use fluxgate_tests::aws_stores::TABLE;
 use fluxgate_tests::contract::delivery_store::{attempted, moved};
 use fluxgate_tests::contract::now;
+use fluxgate_tests::contract::telling::watch;
+use fluxgate_tests::{HeldClock, Roles};
 
 use super::dynamodb::Bed;
 
@@ -185,9 +188,10 @@ async fn what_an_earlier_release_tried_is_read_and_updated_where_it_lies() {
         bed.store().of_task(&task).await.unwrap(),
         std::slice::from_ref(&retried)
     );
-    assert!(bed.is_over(&task).await);
+    assert!(!bed.is_over(&task).await);
 
     let exhausted = bed.tried(&retried, 500, Next::Exhausted).await;
+    assert!(bed.is_over(&task).await);
     let late = attempted(&retried, 500, Next::RetryAt(now()));
     let late = bed.store().update(&late, None).await.unwrap_err();
     assert!(late.is(Reason::VersionMoved), "{late:?}");
@@ -200,6 +204,45 @@ async fn what_an_earlier_release_tried_is_read_and_updated_where_it_lies() {
     assert_eq!(bed.stored(&retried).await, replayed);
     assert_eq!(bed.missed_by(&task.tenant).await, []);
     assert!(bed.items(&partition(&task.tenant, 'D')).await.is_empty());
+}
+
+/// As when its queue was purged by hand.
+#[tokio::test]
+async fn a_retry_whose_job_is_gone_is_sent_again_by_the_watch() {
+    let bed = Bed::start().await;
+    let (task, pending) = bed.delivering(DeliveryState::Pending, now()).await;
+    let retried = bed.tried(&pending, 500, Next::RetryAt(now())).await;
+    let clock = HeldClock::now();
+    let mut roles = Roles::over(&bed.stores);
+    roles.context.clock = Arc::new(clock.clone());
+    let sent = async |lane| {
+        let received = bed.direct.queue.receive(lane, 10, 60_000).await.unwrap();
+        for lease in &received {
+            bed.direct.queue.ack(lease).await.unwrap();
+        }
+        received.into_iter().map(|lease| lease.job)
+    };
+    let look = async || {
+        let watch = Delayed {
+            job: watch(&task).job,
+            after_ms: 0,
+        };
+        bed.direct.queue.send(&[watch]).await.unwrap();
+        let received = bed.direct.queue.receive(Lane::Watch, 1, 60_000).await;
+        roles.work(&received.unwrap()[0]).await.unwrap();
+    };
+
+    look().await;
+    let early: Vec<Job> = sent(Lane::Notify).await.collect();
+    clock.pass_ms(6 * 60_000);
+    look().await;
+    let late: Vec<Job> = sent(Lane::Notify).await.collect();
+    bed.tried(&retried, 204, Next::Delivered).await;
+    look().await;
+
+    assert_eq!(early, []);
+    assert_eq!(late, [retried.job(now()).job]);
+    assert_eq!(sent(Lane::Notify).await.count(), 0);
 }
 
 #[tokio::test]

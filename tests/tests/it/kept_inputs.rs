@@ -67,6 +67,7 @@ async fn a_retention_beyond_the_operator_s_bounds_is_refused_by_name() {
         (json!({ "inputs_days": 0 }), "inputs_days"),
         (json!({ "inputs_days": 31 }), "inputs_days"),
         (json!({ "tasks_days": 500 }), "tasks_days"),
+        (json!({ "deliveries_days": 31 }), "deliveries_days"),
     ] {
         let body = json!({ "retention": retention });
         let refused = operator.patch("/tenants/acme", &body).await;

@@ -4,7 +4,9 @@
 use fluxgate_core::id::TaskId;
 use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::secret::Secret;
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::v3;
+use fluxgate_emulator::{Fault, Faults};
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
 
 /// The webhook's address of a task, and a signed request to it.
@@ -14,18 +16,22 @@ pub(crate) async fn send(
     task: &str,
     body: &str,
 ) -> reqwest::Response {
+    send_signed_at(gateway, tenant, task, (body, SystemClock.now())).await
+}
+
+async fn send_signed_at(
+    gateway: &Gateway,
+    tenant: &TestTenant,
+    task: &str,
+    (body, at): (&str, Timestamp),
+) -> reqwest::Response {
     let capability = gateway.server.folder().capability().unwrap();
     let path = capability
         .keys()
         .await
         .hook_path(&tenant.id, &TaskId::parse(task).unwrap());
     let secret = Secret::new(gateway.emulator.webhook_secret());
-    let signed = v3::sign(
-        std::slice::from_ref(&secret),
-        "msg_1",
-        SystemClock.now(),
-        body.as_bytes(),
-    );
+    let signed = v3::sign(std::slice::from_ref(&secret), "msg_1", at, body.as_bytes());
     let request = gateway
         .http()
         .post(gateway.url(&path))
@@ -76,4 +82,37 @@ async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
         200
     );
     assert_eq!(tenant.ended(&task).await["status"], "failed");
+}
+
+/// As when this machine's clock is off: whose it is shows who compares the two times.
+#[tokio::test]
+async fn a_webhook_that_was_signed_an_hour_ago_tells_both_clocks_and_polling_brings_the_end() {
+    let gateway = Gateway::with(GatewayOptions {
+        run_time: std::time::Duration::from_secs(2),
+        faults: Faults {
+            webhook_lost: Fault::Always,
+            ..Faults::default()
+        },
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    let run = gateway.emulator.runs()[0].id.clone();
+    let body = format!(r#"{{"id":"{run}","status":"failed","error":"x"}}"#);
+    let now = SystemClock.now();
+
+    for at in [now.minus_ms(3_600_000), now.plus_ms(3_600_000)] {
+        let answer = send_signed_at(&gateway, &tenant, &task, (&body, at)).await;
+
+        assert_eq!(answer.status(), 401);
+        let problem: serde_json::Value = answer.json().await.unwrap();
+        let told = problem["detail"].as_str().unwrap();
+        assert_eq!(problem["code"], "invalid_webhook_time");
+        assert!(told.contains(&at.whole_seconds().rfc3339()), "{told}");
+        assert!(told.contains("set this clock by NTP"), "{told}");
+    }
+
+    assert_eq!(tenant.ended(&task).await["status"], "completed");
+    assert_eq!(tenant.timeline(&task).await["completed_by"], "poll");
 }

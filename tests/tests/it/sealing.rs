@@ -129,6 +129,30 @@ async fn what_is_made_after_an_erasure_is_read_as_before_and_so_is_another_tenan
     gateway.stop().await;
 }
 
+#[tokio::test]
+async fn doctor_misses_the_keys_of_inputs_that_are_there() {
+    let gateway = Gateway::start().await;
+    let data = gateway.folder.path().join("data");
+    let told = async || {
+        let data = data.to_str().unwrap().to_owned();
+        let asking = move || process::run(&["doctor", "--data", &data]).stdout;
+        let told = tokio::task::spawn_blocking(asking).await.unwrap();
+        String::from_utf8(told).unwrap()
+    };
+    let tenant = gateway.tenant("acme", "1").await;
+    let fresh = told().await;
+    told_task(&tenant).await;
+    let sound = told().await;
+
+    fs::rename(data.join("input-keys.db"), data.join("elsewhere")).unwrap();
+
+    let told = told().await;
+    assert!(!fresh.contains("BAD") && !sound.contains("BAD"), "{sound}");
+    let missing = "input-keys.db is missing, and the database has inputs that its keys opened";
+    assert!(told.contains(missing), "{told}");
+    gateway.stop().await;
+}
+
 /// As after a restoration without its keys.
 async fn lose_keys(gateway: &Gateway, tenant: &TestTenant) {
     let store = &gateway.server.folder().store;

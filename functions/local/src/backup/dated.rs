@@ -61,9 +61,11 @@ pub fn remove_older(folder: &Path, newest: usize) -> Result<usize> {
     found.sort_unstable();
     let older = found.len().saturating_sub(newest);
     for backup in &found[..older] {
-        // What a crash leaves here is no whole backup any more.
-        std::fs::remove_file(manifest::path(backup))
-            .and_then(|()| std::fs::remove_dir_all(backup))
+        // What a crash leaves here is no whole backup any more, and goes with the next one.
+        let leaving = staging::beside(backup)?;
+        std::fs::rename(backup, &leaving)
+            .and_then(|()| std::fs::remove_file(manifest::path(&leaving)))
+            .and_then(|()| std::fs::remove_dir_all(&leaving))
             .with_context(|| format!("cannot remove the older backup {}", backup.display()))?;
     }
     Ok(older)

@@ -1,16 +1,19 @@
 //! `fluxgate doctor`: what would keep this machine from serving, and how to fix it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use fluxgate_core::clock_skew::ClockSkew;
 use fluxgate_core::counted;
 use fluxgate_core::json::{self, JsonBounds};
-use fluxgate_core::port::AccountCheck;
+use fluxgate_core::port::{AccountCheck, Clock as _, SystemClock};
 use fluxgate_core::secret::Secret;
-use fluxgate_embedded::SqliteStore;
 use fluxgate_embedded::sqlite::FolderLock;
+use fluxgate_embedded::{SqliteStore, input_keys};
 use reqwest::StatusCode;
+use reqwest::header::DATE;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
@@ -23,7 +26,7 @@ use crate::client::{self, NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
 use crate::key_ring;
 use crate::server::named_provider;
-use crate::settings::Settings;
+use crate::settings::{ProviderChoice, Settings};
 
 /// Generous, because the gateway may have to ask the provider first.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -59,7 +62,9 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
         ("disk", disk(&args)),
         ("gateway", gateway(&args).await),
         ("provider", provider(&args).await),
+        ("clock", clock(&args).await),
     ];
+    let count = checks.len();
     let (mut bad, mut lines, mut views) = (Vec::new(), String::new(), Vec::new());
     for (name, outcome) in checks {
         let (mark, text) = match &outcome {
@@ -78,7 +83,7 @@ pub(super) async fn run(args: DoctorArgs) -> Result<()> {
         text: lines,
     })?;
     if !bad.is_empty() {
-        bail!("{} of 4 checks failed", bad.len());
+        bail!("{} of {count} checks failed", bad.len());
     }
     Ok(())
 }
@@ -94,6 +99,7 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
         false => SqliteStore::check_quickly(&database),
     };
     tokio::task::spawn_blocking(check).await??;
+    check_input_keys(path)?;
     let tenants = counted(folder.operator(None).tenant_ids().await?.len(), "tenant");
     let served = FolderLock::is_held(path);
     let state = if served {
@@ -107,6 +113,20 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     };
     let shown = path.display();
     Ok(format!("{shown} opens, {tenants}, {state}{compared}"))
+}
+
+/// Whoever copies a data folder by hand may leave them behind.
+fn check_input_keys(folder: &Path) -> Result<()> {
+    input_keys::check(folder)?;
+    let keys = input_keys::path(folder);
+    if !keys.exists() && SqliteStore::has_sealed_inputs(folder)? {
+        bail!(
+            "{} is missing, and the database has inputs that its keys opened: nobody can read them, and tasks that still have to be \
+             sent will end as inputs_lost; stop the server and copy it from where 'fluxgate backup --input-keys' put it",
+            keys.display()
+        );
+    }
+    Ok(())
 }
 
 /// Every commit waits for fsync, so a disk with slow fsync slows everything down.
@@ -216,6 +236,51 @@ fn admin_token(args: &DoctorArgs) -> Option<Secret> {
     let folder = is_here.then(|| args.folder.reader().ok()).flatten()?;
     FolderSecrets::verify(&folder.path).ok()?;
     Some(FolderSecrets::open(&folder.path).ok()?.admin_token)
+}
+
+/// Tokens, webhooks, links and retention all go by this machine's clock.
+async fn clock(args: &DoctorArgs) -> Result<String> {
+    let Some(url) = provider_url(args).await? else {
+        return Ok("not compared: there is no provider elsewhere to compare it with".to_owned());
+    };
+    let name = url.origin().ascii_serialization();
+    let http = reqwest::Client::builder().timeout(CALL_TIMEOUT).build()?;
+    let answer = http.get(url).send().await;
+    let date = match &answer {
+        Ok(answer) => answer
+            .headers()
+            .get(DATE)
+            .and_then(|date| date.to_str().ok()),
+        // The check of the provider says what is wrong.
+        Err(_) => None,
+    };
+    let Some(date) = date else {
+        return Ok(format!("not compared: {name} does not tell the time"));
+    };
+    match ClockSkew::by_date(date, SystemClock.now()) {
+        Some(skew) => bail!(
+            "{}, as by 'timedatectl set-ntp true'",
+            skew.told(&format!("{name}'s"))
+        ),
+        None => Ok(format!("agrees with {name}'s within a minute")),
+    }
+}
+
+/// That of the running gateway, else the one that this command's settings name.
+async fn provider_url(args: &DoctorArgs) -> Result<Option<Url>> {
+    let health = health(args).await.ok().flatten();
+    let used = health
+        .as_ref()
+        .and_then(|health| health.pointer("/settings/provider"))
+        .and_then(Value::as_str);
+    if let Some(url) = used.and_then(|used| Url::parse(used).ok()) {
+        return Ok(Some(url));
+    }
+    let settings = Settings::load(None, serde_json::json!({}))?;
+    Ok(match settings.provider()? {
+        ProviderChoice::Remote { url, .. } => Some(url),
+        ProviderChoice::Emulator => None,
+    })
 }
 
 /// Checks that the provider accepts the key: that of the running gateway, else the one that this

@@ -1,7 +1,5 @@
 //! Whether a task has ended, for the queue: it lets a watch end with its task.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{Subject, TaskId, TenantId};
@@ -11,6 +9,7 @@ use fluxgate_core::webhook::DeliveryState;
 
 use super::attribute::{Item, Reader};
 use super::delivery_item::{self, Listed};
+use super::delivery_reads::newest;
 use super::key::Key;
 use super::table::Table;
 use super::task_item;
@@ -27,8 +26,9 @@ impl EndedTasksInTable {
         Self { table }
     }
 
-    /// True if every delivery to be tried has its own item, or had one: those are kept for a while.
-    async fn all_tried(&self, tenant: &TenantId, task: &TaskId, item: &Item) -> Result<bool> {
+    /// True if every delivery to be sent has its own item, or had one, and that says that nothing
+    /// is to be sent any more.
+    async fn all_told(&self, tenant: &TenantId, task: &TaskId, item: &Item) -> Result<bool> {
         let deliveries = delivery_item::listed(tenant, &Subject::Task(task.clone()), item)?;
         let now = SystemClock.now();
         let pending: Vec<&Listed> = deliveries
@@ -37,11 +37,11 @@ impl EndedTasksInTable {
             .filter(|listed| !listed.is_expired(now))
             .collect();
         let keys: Vec<Key> = pending.iter().flat_map(|it| it.own_keys()).collect();
-        let there = self.table.get_all(&keys).await?;
-        let there: HashSet<Key> = there.iter().filter_map(Key::of_item).collect();
-        Ok(pending
-            .iter()
-            .all(|listed| listed.own_keys().iter().any(|key| there.contains(key))))
+        let there = newest(&self.table.get_all(&keys).await?)?;
+        Ok(pending.iter().all(|listed| {
+            let own = there.get(&listed.delivery.id);
+            own.is_some_and(|own| own.pull || own.state != DeliveryState::Pending)
+        }))
     }
 }
 
@@ -66,6 +66,6 @@ impl EndedTasks for EndedTasksInTable {
             .is_none_or(State::is_end);
         Ok(is_end
             && !item.contains_key(task_item::UNTOLD)
-            && self.all_tried(tenant, task, &item).await?)
+            && self.all_told(tenant, task, &item).await?)
     }
 }

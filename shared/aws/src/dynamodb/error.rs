@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use fluxgate_core::Error;
 
+use crate::clock::clock_skewed;
 use crate::failure::{cause, code};
 
 /// The error of a failed call. `action` is the IAM action of the call, so that a missing permission
@@ -14,6 +15,9 @@ pub(super) fn table_error<E>(table: &str, action: &str, error: &SdkError<E>) -> 
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
+    if let Some(skewed) = clock_skewed(error) {
+        return skewed;
+    }
     let failed = match code(error) {
         "ResourceNotFoundException" => Error::unavailable(
             "table_missing",
@@ -32,7 +36,7 @@ where
             Error::unavailable(
                 "table_credentials",
                 format!(
-                    "the table '{table}' does not know these credentials; check them, their region and the clock"
+                    "the table '{table}' does not know these credentials; check them and their region"
                 ),
             )
         }

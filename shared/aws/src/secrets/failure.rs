@@ -8,6 +8,7 @@ use fluxgate_core::{Error, Kind};
 use fluxgate_single_flight::Failed;
 
 use super::{SecretBounds, SecretName};
+use crate::clock::clock_skewed;
 use crate::failure::{cause, code};
 
 pub(super) fn failed(
@@ -15,6 +16,13 @@ pub(super) fn failed(
     name: &SecretName,
     bounds: SecretBounds,
 ) -> Failed {
+    if let Some(error) = clock_skewed(error) {
+        return Failed {
+            error,
+            temporary: true,
+            pause_ms: bounds.failed_pause_ms,
+        };
+    }
     let (what, temporary) = match code(error) {
         "ResourceNotFoundException" | "InvalidRequestException" => (missing(name), false),
         "AccessDeniedException" | "DecryptionFailure" => (denied(name), false),
@@ -30,6 +38,9 @@ pub(super) fn failed(
 
 /// For a write over the version that was read.
 pub(super) fn not_written(error: &SdkError<PutSecretValueError>, name: &SecretName) -> Error {
+    if let Some(skewed) = clock_skewed(error) {
+        return skewed;
+    }
     let because = cause(error);
     match code(error) {
         "ResourceExistsException" => {

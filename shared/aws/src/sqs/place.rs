@@ -9,6 +9,7 @@ use fluxgate_core::task::Lane;
 use fluxgate_core::{Error, Result};
 
 use super::SqsQueue;
+use crate::clock::clock_skewed;
 use crate::failure::{cause, code};
 
 /// A queue or its dead-letter queue.
@@ -56,6 +57,9 @@ impl Place<'_> {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
+        if let Some(skewed) = clock_skewed(error) {
+            return skewed;
+        }
         let text = match code(error) {
             "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
                 format!("{self} does not exist; create it, or correct its URL")

@@ -61,11 +61,12 @@ impl Receiver {
         let signed = SignedHeaders::read(header);
         let signed =
             signed.and_then(|headers| v3::verify(&secret, &headers, self.context.now(), body));
-        if signed.is_err() {
+        if let Err(error) = &signed {
             self.name_the_task(tenant, task).await;
             // The path was ours: most likely the provider signs with a different secret than the
-            // one it reports.
-            tracing::warn!(task.id = %task, tenant.id = %tenant, "webhook refused: bad signature; polling will pick up the result. Check the provider's webhook secret");
+            // one it reports, or a clock is off.
+            let error = error.with_causes();
+            tracing::warn!(task.id = %task, tenant.id = %tenant, error, "webhook refused; polling will pick up the result. Check the provider's webhook secret, or the clock if the error names it");
         }
         signed?;
         self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook))

@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 285] = [
+pub const ALL: [&str; 286] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -120,6 +120,7 @@ pub const ALL: [&str; 285] = [
     "invalid_upload",
     "invalid_webhook_secret",
     "invalid_webhook_signature",
+    "invalid_webhook_time",
     "invalid_window",
     "issuer_ambiguous",
     "issuer_document_too_large",

@@ -1,6 +1,7 @@
 //! The building blocks of all other rooms.
 
 pub mod bounds;
+pub mod clock_skew;
 pub mod counted;
 pub(crate) mod csv;
 pub mod day;

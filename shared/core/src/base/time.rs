@@ -31,6 +31,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The same without a part of a second.
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        Self(self.seconds().saturating_mul(1_000))
+    }
+
     /// RFC 3339 with three fractional digits, as the provider writes it.
     pub fn rfc3339(self) -> String {
         format!("{:.3}", self.instant())
@@ -47,6 +53,13 @@ impl Timestamp {
         text.parse::<Instant>()
             .ok()
             .map(|instant| Self(instant.as_millisecond()))
+    }
+
+    /// As in HTTP's header `Date` (RFC 9110, section 5.6.7); `None` if malformed.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        let instant = parser.parse_timestamp(text).ok()?;
+        Some(Self(instant.as_millisecond()))
     }
 
     /// RFC 3339, or the same without an offset, which is then UTC, and perhaps without a time,

@@ -15,7 +15,7 @@ use super::claims::Claims;
 use super::key_cache::KeyCache;
 use super::key_uses::KeyUses;
 use super::own_keys::{self, OwnKeys};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Times};
 use super::token::Token;
 use super::trust_cache::{TrustCache, Trusted};
 use super::verified_cache::VerifiedCache;
@@ -130,9 +130,10 @@ impl Authenticator {
     /// `Unauthenticated` if not, because it has ended, or is an API key that was revoked.
     pub async fn check_still(&self, principal: &Principal) -> Result<(), Error> {
         let leeway_ms = self.bounds.leeway_s.saturating_mul(1_000);
-        let has_ended = |at: Timestamp| self.clock.now() >= at.plus_ms(leeway_ms);
-        if principal.ends_at.is_some_and(has_ended) {
-            return Err(Refusal::Expired.into());
+        let now = self.clock.now();
+        let has_ended = |at: &Timestamp| now >= at.plus_ms(leeway_ms);
+        if let Some(token) = principal.ends_at.filter(has_ended) {
+            return Err(Refusal::Expired(Times { token, now }).into());
         }
         match &principal.key {
             Some(key) => self.own_keys.check(&principal.tenant, key).await,

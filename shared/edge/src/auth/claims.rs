@@ -4,7 +4,7 @@
 use fluxgate_core::time::Timestamp;
 use serde_json::{Map, Value};
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Times};
 
 /// The year 10,000. Times in milliseconds exceed it.
 const SECONDS_MAX: f64 = 253_402_300_800.0;
@@ -38,7 +38,7 @@ impl Claims {
         match self.0.get("exp") {
             None => Ok(None),
             Some(_) => match self.check(now, leeway_s) {
-                Err(Refusal::Expired) => Err(Refusal::KeyExpired),
+                Err(Refusal::Expired(times)) => Err(Refusal::KeyExpired(times)),
                 checked => checked.map(Some),
             },
         }
@@ -56,14 +56,13 @@ impl Claims {
             "the token must have an expiry: the claim 'exp', in seconds",
         ))?;
         if now >= expires_at.plus_ms(leeway_ms) {
-            return Err(Refusal::Expired);
+            let token = expires_at;
+            return Err(Refusal::Expired(Times { token, now }));
         }
         for claim in ["nbf", "iat"] {
-            if self
-                .time(claim)?
-                .is_some_and(|from| from > now.plus_ms(leeway_ms))
-            {
-                return Err(Refusal::NotYetValid);
+            let from = self.time(claim)?;
+            if let Some(token) = from.filter(|from| *from > now.plus_ms(leeway_ms)) {
+                return Err(Refusal::NotYetValid(Times { token, now }));
             }
         }
         Ok(expires_at)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use fluxgate_core::id::TenantId;
 use fluxgate_core::tenant::{ClaimPath, Scope, Trust};
-use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind, echo};
 
 use super::authenticator::{Authenticator, check_audience};
@@ -211,7 +210,7 @@ impl Authenticator {
         let now = self.clock.now();
         let until = token.claims.check(now, self.bounds.leeway_s);
         let until = until.map(|until| format!("valid until {}", until.rfc3339()));
-        until.map_err(|refusal| format!("{}; it is {} now", refusal.text(), rounded(now)))
+        until.map_err(|refusal| refusal.text().into_owned())
     }
 }
 
@@ -334,8 +333,4 @@ fn seen(token: &Token<'_>, path: &ClaimPath) -> String {
 
 fn quoted(text: &str) -> String {
     format!("'{}'", echo(text))
-}
-
-fn rounded(now: Timestamp) -> String {
-    Timestamp(now.0 / 1_000 * 1_000).rfc3339()
 }

@@ -14,7 +14,7 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Kind, Result};
 
 use super::claims::Claims;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Times};
 use super::token::Token;
 use super::trust_cache::Trusted;
 
@@ -118,10 +118,11 @@ impl OwnKeys {
     }
 
     fn check_end(&self, key: &LiveKey) -> Result<(), Refusal> {
-        if key.is_expired(self.clock.now()) {
-            return Err(Refusal::KeyExpired);
+        let now = self.clock.now();
+        match key.expires_at.filter(|_| key.is_expired(now)) {
+            Some(token) => Err(Refusal::KeyExpired(Times { token, now })),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Known>> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Kind};
 
 /// One reason, with a stable code. Always kind `Unauthenticated`.
@@ -17,8 +18,8 @@ pub(super) enum Refusal {
     IssuerUnknown,
     KeyUnknown(Cow<'static, str>),
     Signature,
-    Expired,
-    NotYetValid,
+    Expired(Times),
+    NotYetValid(Times),
     /// The claim that ought to name the audience.
     Audience(String),
     Claims(&'static str),
@@ -29,8 +30,23 @@ pub(super) enum Refusal {
     SeveralTenants(String),
     /// Of an API key.
     OtherInstallation,
-    KeyExpired,
+    KeyExpired(Times),
     KeyRevoked,
+}
+
+/// When the token begins or ceases to be valid, and what the clock here says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) token: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+impl Times {
+    /// Whoever compares them finds out whose clock is off.
+    fn told(self, what: &str, mend: &str) -> Cow<'static, str> {
+        let [token, now] = [self.token, self.now].map(|at| at.whole_seconds().rfc3339());
+        format!("{what} {token}, and the clock here says {now}; {mend}").into()
+    }
 }
 
 impl Refusal {
@@ -44,8 +60,8 @@ impl Refusal {
             Self::IssuerUnknown | Self::OtherInstallation => "token_issuer_unknown",
             Self::KeyUnknown(_) => "token_key_unknown",
             Self::Signature => "token_signature",
-            Self::Expired | Self::KeyExpired => "token_expired",
-            Self::NotYetValid => "token_not_yet_valid",
+            Self::Expired(_) | Self::KeyExpired(_) => "token_expired",
+            Self::NotYetValid(_) => "token_not_yet_valid",
             Self::Audience(_) => "token_audience",
             Self::Claims(_) => "token_claims",
             Self::NoTenant(_) | Self::TenantGone | Self::SeveralTenants(_) => "tenant_unknown",
@@ -71,12 +87,21 @@ impl Refusal {
                 "no tenant trusts the token's issuer; compare its 'iss' with the tenant's trust, byte for byte"
             }
             Self::Signature => "the token's signature is not valid",
-            Self::Expired => "the token has expired; get a new one from its issuer",
-            Self::NotYetValid => "the token is not valid yet; check the issuer's clock",
+            Self::Expired(times) => {
+                let mend = "get a new one from its issuer, unless this clock is wrong";
+                return times.told("the token expired at", mend);
+            }
+            Self::NotYetValid(times) => {
+                let mend = "check the issuer's clock and this one";
+                return times.told("the token is not valid yet: it begins at", mend);
+            }
             Self::OtherInstallation => {
                 "this API key was made by another Fluxgate installation; use one that was made here"
             }
-            Self::KeyExpired => "this API key has expired; make a new one",
+            Self::KeyExpired(times) => {
+                let mend = "make a new one, unless this clock is wrong";
+                return times.told("this API key has expired: it was valid until", mend);
+            }
             Self::KeyRevoked => "this API key was revoked; use another one",
             Self::TenantGone => "the tenant that the token speaks for is deleted",
             Self::Header(text) | Self::Claims(text) => text,

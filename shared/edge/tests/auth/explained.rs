@@ -117,6 +117,16 @@ async fn each_reason_has_its_check() {
             "time",
             "not valid yet",
         ),
+        (
+            with("nbf", json!(world.now_s() + 3_600)),
+            "time",
+            ", and the clock here says ",
+        ),
+        (
+            with("exp", json!(world.now_s() - 3_600)),
+            "time",
+            ", and the clock here says ",
+        ),
     ] {
         let explanation = explained(&world, &token).await;
         let found = failed(&explanation);

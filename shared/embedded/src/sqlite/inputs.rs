@@ -30,6 +30,14 @@ pub(super) fn insert(connection: &Connection, task: &Task, inputs: &StoredText) 
         .map_err(database("write inputs"))
 }
 
+/// Whether keys are needed to read the inputs of a folder's tasks.
+pub(super) fn any_sealed(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM inputs WHERE typeof(body) = 'blob')";
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(database("read inputs"))
+}
+
 pub(super) fn read(
     readers: &Readers,
     tenant: &TenantId,

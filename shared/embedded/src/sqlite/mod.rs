@@ -151,6 +151,12 @@ impl SqliteStore {
         connection::check(&folder.join("fluxgate.db"), Check::Quick)
     }
 
+    /// Whether the folder's database has inputs, callbacks apart, that are sealed with a key of
+    /// [`crate::input_keys`]. Blocks.
+    pub fn has_sealed_inputs(folder: &Path) -> Result<bool> {
+        inputs::any_sealed(&connection::open_for_reading(&folder.join("fluxgate.db"))?)
+    }
+
     /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and
     /// whoever serves the folder is not disturbed. A write fails with code `opened_to_read`.
     ///

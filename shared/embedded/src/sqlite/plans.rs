@@ -27,7 +27,7 @@ const BIG: [&str; 11] = [
 const OF_OPEN: [&str; 2] = ["tasks_open", "batches_unfinished"];
 
 /// Statements that read all, and why they may.
-const READS_ALL: [(&str, &str); 5] = [
+const READS_ALL: [(&str, &str); 6] = [
     (
         "ledger WHERE tenant = ?1 ORDER BY at, reference, kind",
         "the check of the books",
@@ -39,6 +39,10 @@ const READS_ALL: [(&str, &str); 5] = [
     (
         "INDEXED BY tasks_open WHERE open = 1 GROUP BY",
         "what has not ended, once at a start",
+    ),
+    (
+        "inputs WHERE typeof(body) = 'blob'",
+        "doctor, to the first one",
     ),
     ("DELETE FROM batches WHERE tenant = ?1", "no tenant is left"),
     (

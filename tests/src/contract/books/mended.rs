@@ -61,7 +61,7 @@ impl World {
         if fits && task.refund.is_none() {
             self.stores.refund(&task, amount).await.unwrap();
             let again = self.stores.refund(&task, amount).await.unwrap_err();
-            assert!(again.is(fluxgate_core::Reason::VersionMoved));
+            assert!(again.is(fluxgate_core::Reason::VersionMoved), "{again:?}");
         }
     }
 }

@@ -220,3 +220,39 @@ fn backups_of_one_second_have_names_of_their_own_and_interrupted_ones_go() {
     }
     assert_eq!(fs::read_dir(&into).unwrap().count(), 3);
 }
+
+/// It is renamed first, so that the next backup knows whose it is.
+#[test]
+fn an_older_backup_whose_removal_was_interrupted_is_no_backup_and_goes_with_the_next() {
+    let place = Place::new();
+    let into = place.path("all");
+    let back_up = || {
+        let flags = ["backup", "--into", into.to_str().unwrap(), "--newest", "1"];
+        assert_eq!(place.run(&flags, "data"), "");
+    };
+    back_up();
+    let names = || {
+        let entries = fs::read_dir(&into).unwrap().map(|entry| entry.unwrap());
+        entries.map(|entry| entry.file_name().into_string().unwrap())
+    };
+    let leaving = format!("all/{}.partial", names().next().unwrap());
+    fs::rename(into.join(names().next().unwrap()), place.path(&leaving)).unwrap();
+    fs::remove_file(place.path(&leaving).join("manifest.json")).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    let folder = fs::File::open(place.path(&leaving)).unwrap();
+    folder.set_modified(long_ago).unwrap();
+
+    let said = place.restore(&leaving, "restored", &[]);
+    back_up();
+
+    assert!(
+        said.contains("is no whole backup: it has no manifest.json"),
+        "{said}"
+    );
+    assert!(!place.path("restored").exists());
+    let names: Vec<String> = names().collect();
+    assert!(
+        names.len() == 1 && !names[0].ends_with(".partial"),
+        "{names:?}"
+    );
+}

@@ -1,8 +1,12 @@
-//! `fluxgate doctor` on folders that are damaged.
+//! `fluxgate doctor` on folders that are damaged, and beside a provider whose clock is another.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
+use axum::Router;
+use axum::http::{StatusCode, header};
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_tests::process;
 
 use super::{path, said};
@@ -93,4 +97,48 @@ fn what_was_compared_and_a_folder_that_is_not_there_are_told() {
     let told = said(&asked);
     assert!(!asked.status.success());
     assert!(told.contains("nope is not a data folder"), "{told}");
+}
+
+/// A provider that knows no key, and whose clock is ahead by so many seconds.
+async fn provider_ahead_by(seconds: i64) -> String {
+    let refuse = move || async move {
+        let there = DateTime::from_secs(SystemClock.now().seconds() + seconds);
+        let date = there.fmt(DateTimeFormat::HttpDate).unwrap();
+        (StatusCode::UNAUTHORIZED, [(header::DATE, date)])
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(refuse);
+    tokio::spawn(axum::serve(listener, router).into_future());
+    url
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_more_than_a_minute_is_told() {
+    for (ahead_s, wanted) in [
+        (20, "ok   clock        agrees with http://127.0.0.1:"),
+        (3_600, "BAD  clock        the clock of this machine is 3"),
+        (-3_600, " s ahead of http://127.0.0.1:"),
+    ] {
+        let url = provider_ahead_by(ahead_s).await;
+        let asking = move || {
+            let env = [("WAVESPEED_API_KEY", "a-key"), ("FLUXGATE_PROVIDER", &url)];
+            let folder = folder();
+            process::run_with(&["doctor", "--data", path(folder.path())], &env).stdout
+        };
+
+        let told = tokio::task::spawn_blocking(asking).await.unwrap();
+
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains(wanted), "{ahead_s}: {told}");
+        let is_mended = told.contains("set it by NTP, as by 'timedatectl set-ntp true'");
+        assert_eq!(is_mended, ahead_s != 20, "{told}");
+    }
+    let folder = folder();
+    let alone = process::run(&["doctor", "--data", path(folder.path())]).stdout;
+    assert!(
+        String::from_utf8(alone)
+            .unwrap()
+            .contains("clock        not compared")
+    );
 }

@@ -122,7 +122,7 @@ async fn the_operator_s_commands_tell_facts_to_programs() {
     let doctor = served.json(&["doctor"]);
     assert_eq!(
         (&doctor["ok"], doctor["checks"].as_array().unwrap().len()),
-        (&true.into(), 4)
+        (&true.into(), 5)
     );
 }
 

@@ -247,6 +247,7 @@ macro_rules! every_behaviour {
             removal_passes:
                 every_tenant_s_old_tasks_are_removed_once_a_day
                 the_keys_of_a_month_go_when_all_that_they_sealed_is_old
+                what_receivers_answered_is_forgotten_after_the_tenant_s_own_days
                 a_pass_without_time_goes_on_where_it_stopped
                 what_has_not_ended_is_not_removed_and_neither_is_what_was_not_announced
                 what_an_export_has_not_told_is_not_removed

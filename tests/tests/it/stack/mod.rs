@@ -2,7 +2,9 @@
 
 mod adopted;
 mod batches;
+mod clock;
 mod deliveries;
+mod destinations;
 mod disturbed;
 mod documents;
 mod ending;
@@ -12,6 +14,7 @@ mod keys;
 mod links;
 mod listening;
 mod operating;
+mod purged;
 mod rates;
 mod restored;
 mod revoked;

@@ -14,6 +14,9 @@ pub(super) struct RetentionArgs {
     /// Tasks; their ledger lines stay
     #[arg(long, value_name = "DAYS", value_parser = days)]
     tasks_days: Option<Days>,
+    /// What receivers answered to callbacks
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    deliveries_days: Option<Days>,
 }
 
 /// `None` means as long as the operator's bounds say.
@@ -32,12 +35,16 @@ fn days(text: &str) -> Result<Days> {
 impl RetentionArgs {
     /// `None` when nothing is to change.
     pub(super) fn of(self, now: RetentionDays) -> Option<RetentionDays> {
-        if self.inputs_days.is_none() && self.tasks_days.is_none() {
+        let asked = [self.inputs_days, self.tasks_days, self.deliveries_days];
+        if asked.iter().all(Option::is_none) {
             return None;
         }
+        let [inputs_days, tasks_days, deliveries_days] = asked;
+        let changed = |asked: Option<Days>, now| asked.map_or(now, |days| days.0);
         Some(RetentionDays {
-            inputs_days: self.inputs_days.map_or(now.inputs_days, |days| days.0),
-            tasks_days: self.tasks_days.map_or(now.tasks_days, |days| days.0),
+            inputs_days: changed(inputs_days, now.inputs_days),
+            tasks_days: changed(tasks_days, now.tasks_days),
+            deliveries_days: changed(deliveries_days, now.deliveries_days),
         })
     }
 }

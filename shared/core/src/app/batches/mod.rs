@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::gateway::{SubmitRequest, Submits};
 use super::jobs::Jobs;
 use super::{Context, Machine, Sender};
-use crate::base::error::Result;
+use crate::base::error::{Reason, Result};
 use crate::base::id::{BatchId, IdempotencyKey};
 use crate::domain::batch::{Batch, LineRequest};
 use crate::domain::task::{Delayed, Job};
@@ -41,6 +41,18 @@ impl Batches {
             after_ms: JOB_DELAY_MS,
         };
         self.queue.send(&[job]).await
+    }
+
+    /// Has a new job go on with the batch, in place of one that may be gone. Does nothing while the
+    /// batch changes: somebody is at it.
+    pub(super) async fn renew_job(&self, mut batch: Batch) -> Result<()> {
+        batch.job += 1;
+        batch.version += 1;
+        self.send_job(&batch).await?;
+        match self.context.batches().update_batch(&batch, None).await {
+            Err(error) if error.is(Reason::VersionMoved) => Ok(()),
+            written => written,
+        }
     }
 }
 

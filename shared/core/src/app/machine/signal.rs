@@ -11,6 +11,9 @@ use crate::domain::task::{
 };
 use crate::port::Ids as _;
 
+/// The target of the line that tells a task's end, beside those of requests and of jobs.
+const END_TARGET: &str = "fluxgate::task";
+
 /// Maximum number of attempts while the task keeps changing.
 const CONFLICTS_MAX: usize = 16;
 
@@ -57,7 +60,7 @@ fn tell_end(task: &Task) {
     let code = task.failure.as_ref().map(|it| it.reason.as_str());
     let (state, trace) = (task.state.as_str(), task.trace_context());
     // Several may end in the span of one of them.
-    tracing::info!(task.id = %task.id, tenant.id = %task.tenant, trace_id = trace.trace_id(), state, error.code = code, "task ended");
+    tracing::info!(target: END_TARGET, state, task.id = %task.id, tenant.id = %task.tenant, trace_id = trace.trace_id(), error.code = code, "task ended");
 }
 
 /// How long the stage took that ends here.

@@ -2,6 +2,7 @@
 //! between. The ledger, the daily sums and the audit log stay; so do outputs, which are the
 //! tenants'.
 
+mod answers;
 mod pass;
 mod removal;
 mod removed;

@@ -7,6 +7,7 @@ use crate::base::error::{Kind, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::tenant::RetentionDays;
+use crate::domain::webhook::DeliveryCursor;
 use crate::port::BegunExport;
 
 /// How often a tenant's tasks are read again when one of them changed meanwhile.
@@ -31,6 +32,8 @@ pub struct Removals {
     pub removed: usize,
     /// Of how many tasks that stay inputs and callback URLs were removed.
     pub inputs: usize,
+    /// Of how many deliveries it was forgotten what their receivers answered.
+    pub answers: usize,
     /// Of how many months of a tenant the keys of inputs and callback URLs were removed.
     pub keys: usize,
     /// Tenants whose tasks could not be removed.
@@ -46,6 +49,9 @@ pub(super) struct OfTenant {
     /// Inputs of tasks that were made before this are old.
     inputs_before: Timestamp,
     has_old_tasks: bool,
+    /// What receivers answered before this is to be forgotten, if the tenant says so.
+    pub(super) answers_before: Option<Timestamp>,
+    pub(super) answers_after: Option<DeliveryCursor>,
     pub(super) after: Option<TaskId>,
     pub(super) exports: Vec<BegunExport>,
     /// Whether one of them has not come to the task that is next.
@@ -121,6 +127,13 @@ impl Retention {
             Some(current) => current,
             None => self.begin(tenant).await?,
         };
+        if !current.has_old_tasks
+            && let Some(before) = current.answers_before
+        {
+            pass.done.answers += self.forget_answers(&mut current, before, limit).await?;
+            pass.current = Some(current);
+            return Ok(true);
+        }
         if !current.has_old_tasks {
             return self.drop_inputs(pass, current, limit).await;
         }
@@ -172,10 +185,13 @@ impl Retention {
         // Most tenants have nothing old: one task shows it.
         let oldest = self.old_tasks(tenant, None, before, 1).await?;
         let has_old_tasks = !oldest.is_empty() && context.days().day_fill(tenant).await?.is_none();
+        let answers_kept_ms = days.answers_kept_ms(&context.bounds);
         Ok(OfTenant {
             tenant: tenant.clone(),
             before,
             inputs_before,
+            answers_before: answers_kept_ms.map(|kept_ms| now.minus_ms(kept_ms)),
+            answers_after: None,
             has_old_tasks,
             after: None,
             exports: self.exports_of(tenant).await?,

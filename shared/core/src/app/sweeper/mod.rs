@@ -3,6 +3,8 @@
 
 mod all;
 mod days;
+mod looked_at;
+mod purged;
 mod slots;
 mod tenant;
 
@@ -11,6 +13,8 @@ pub use tenant::TenantSweep;
 
 use std::sync::Arc;
 
+use self::looked_at::LookedAt;
+use super::batches::Batches;
 use super::jobs::Jobs;
 use super::{Context, Machine};
 use crate::port::Queue;
@@ -19,6 +23,8 @@ use crate::port::Queue;
 pub struct Sweeper {
     context: Context,
     machine: Machine,
+    batches: Batches,
+    batches_looked_at: LookedAt,
     jobs: Jobs,
 }
 
@@ -26,6 +32,8 @@ impl Sweeper {
     pub fn new(machine: Machine, queue: Arc<dyn Queue>) -> Self {
         Self {
             context: machine.context.clone(),
+            batches: Batches::new(machine.context.clone(), queue.clone()),
+            batches_looked_at: LookedAt::default(),
             jobs: Jobs::new(&machine.context, queue),
             machine,
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Sweeper;
+use super::purged::is_look_due;
 use super::slots::held_period;
 use crate::app::open_tasks::{OpenTasks, in_time};
 use crate::app::task_pages::TaskPages;
@@ -72,7 +73,12 @@ impl Sweeper {
             .filter(|task| task.state == State::Archiving)
             .map(|task| task.id.clone())
             .collect();
-        self.watch_again(tenant, &stuck).await?;
+        self.watch_again(tenant, stuck.iter().map(|(task, _)| task))
+            .await?;
+        let unmoved = open.live().filter(|task| self.may_be_unwatched(task));
+        self.watch_again(tenant, unmoved.map(|task| &task.id))
+            .await?;
+        self.resume_batches(tenant).await?;
         self.tell(tenant, seen, &open).await;
         open.save(&self.context, tenant).await?;
         let mut slots = BTreeMap::new();
@@ -215,12 +221,24 @@ impl Sweeper {
         self.context.now().since_ms(task.since) > max_ms.saturating_add(bounds.watch_late_ms())
     }
 
-    async fn watch_again(&self, tenant: &TenantId, stuck: &[(TaskId, TraceContext)]) -> Result<()> {
-        let watch = |(task, _): &(TaskId, TraceContext)| Job::Watch {
-            tenant: tenant.clone(),
-            task: task.clone(),
-            round: 0,
-        };
-        self.jobs.send_at_once(stuck.iter().map(watch)).await
+    /// A task that has not moved for a while is watched in all likelihood, unless its queue was
+    /// purged; nobody can tell.
+    fn may_be_unwatched(&self, task: &Task) -> bool {
+        !self.is_stuck(task) && is_look_due(self.context.now().since_ms(task.since))
+    }
+
+    async fn watch_again<'a>(
+        &self,
+        tenant: &TenantId,
+        tasks: impl Iterator<Item = &'a TaskId>,
+    ) -> Result<()> {
+        let watches: Vec<Job> = tasks
+            .map(|task| Job::Watch {
+                tenant: tenant.clone(),
+                task: task.clone(),
+                round: 0,
+            })
+            .collect();
+        self.jobs.send_at_once(watches.into_iter()).await
     }
 }

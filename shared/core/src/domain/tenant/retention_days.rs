@@ -18,6 +18,11 @@ pub struct RetentionDays {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub tasks_days: Option<u32>,
+    /// How long it is kept what receivers answered to callbacks; at most `deliveries_kept_ms`,
+    /// after which deliveries are removed in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub deliveries_days: Option<u32>,
 }
 
 impl RetentionDays {
@@ -36,6 +41,12 @@ impl RetentionDays {
                 self.tasks_days,
                 tasks_least,
                 bounds.tasks_kept_ms.max(tasks_least * DAY_MS),
+            ),
+            (
+                "deliveries_days",
+                self.deliveries_days,
+                1,
+                bounds.relay.deliveries_kept_ms,
             ),
         ];
         for (field, days, least, most_ms) in fields {
@@ -62,6 +73,15 @@ impl RetentionDays {
     /// them.
     pub fn inputs_stored_ms(&self, bounds: &Bounds) -> u64 {
         self.inputs_kept_ms(bounds).max(bounds.inputs_needed_ms())
+    }
+
+    /// For how long it is kept what receivers answered; `None` as long as the delivery.
+    pub fn answers_kept_ms(&self, bounds: &Bounds) -> Option<u64> {
+        self.deliveries_days?;
+        Some(shorter(
+            bounds.relay.deliveries_kept_ms,
+            self.deliveries_days,
+        ))
     }
 
     /// For how long tasks are kept.

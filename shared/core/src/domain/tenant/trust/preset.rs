@@ -218,7 +218,12 @@ impl Preset {
 fn cognito(pool: &str) -> Option<String> {
     let (region, _) = pool.split_once('_')?;
     let (region, pool) = (label(region)?, plain(pool)?);
-    Some(format!("https://cognito-idp.{region}.amazonaws.com/{pool}"))
+    // <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html>
+    let partition = match region.starts_with("cn-") {
+        true => "amazonaws.com.cn",
+        false => "amazonaws.com",
+    };
+    Some(format!("https://cognito-idp.{region}.{partition}/{pool}"))
 }
 
 /// A realm may be anywhere, and its path differs between versions.
@@ -251,6 +256,10 @@ mod tests {
             (
                 "cognito:eu-central-1_AbC",
                 "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC",
+            ),
+            (
+                "cognito:cn-north-1_AbC",
+                "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbC",
             ),
             ("auth0:acme.eu.auth0.com", "https://acme.eu.auth0.com/"),
             (
