@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use fluxgate_aws::sqs::{Record, SqsQueue};
 use fluxgate_core::Result;
-use fluxgate_core::app::{Worker, job_span, job_worked};
+use fluxgate_core::app::{JobProgress, Worker, job_span, job_worked};
 use fluxgate_core::task::Lane;
 use futures::future::join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -76,9 +76,9 @@ impl Consumer {
         let started = Instant::now();
         let settled = timeout_at(deadline, self.settle(message)).await;
         let why = match settled {
-            Ok(Ok(is_job)) => {
-                if is_job {
-                    job_worked(whole_ms(started));
+            Ok(Ok(worked)) => {
+                if let Some(progress) = worked {
+                    job_worked(progress, whole_ms(started));
                 }
                 return None;
             }
@@ -92,16 +92,16 @@ impl Consumer {
             error = why,
             "a job could not be settled; its message is redelivered"
         );
-        job_worked(whole_ms(started));
+        job_worked(JobProgress::Made, whole_ms(started));
         JOBS_UNSETTLED.count(self.lane.as_str());
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = id;
         Some(failure)
     }
 
-    /// False for a message that is no job to work on now: one that is sent on because it is due
+    /// `None` for a message that is no job to work on now: one that is sent on because it is due
     /// later, or one that went to the dead letters.
-    async fn settle(&self, message: SqsMessage) -> Result<bool> {
+    async fn settle(&self, message: SqsMessage) -> Result<Option<JobProgress>> {
         let count = message
             .attributes
             .get("ApproximateReceiveCount")
@@ -112,8 +112,8 @@ impl Consumer {
             receive_count: count.unwrap_or(1),
         };
         match self.queue.accept(self.lane, record).await? {
-            Some(lease) => self.worker.work_safely(&lease).await.map(|()| true),
-            None => Ok(false),
+            Some(lease) => self.worker.work_safely(&lease).await.map(Some),
+            None => Ok(None),
         }
     }
 }

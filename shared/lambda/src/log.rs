@@ -26,6 +26,8 @@ const QUIET: [&str; 10] = [
 ];
 
 const POISONING: &str = "aws_smithy_runtime::client::http::connection_poisoning";
+/// It calls each certificate that is not trusted an error, which our own line tells.
+const VERIFIER: &str = "rustls_platform_verifier";
 
 /// Starts logging what the filter lets through, and collecting metrics.
 pub(crate) fn start(filter: &str) -> Result<(), InitError> {
@@ -40,6 +42,7 @@ pub(crate) fn start(filter: &str) -> Result<(), InitError> {
         .with_targets(QUIET.map(|target| (target, LevelFilter::WARN)))
         // Calls it an error that a connection of the guard is not its to close.
         .with_target(POISONING, LevelFilter::OFF)
+        .with_target(VERIFIER, LevelFilter::OFF)
         .with_target("lambda_runtime", LevelFilter::WARN);
     // The platform freezes the process after an answer: what is not written by then is late.
     let lines = LogLines::new(LogFormat::Json { has_time: false }, |line: &[u8]| {

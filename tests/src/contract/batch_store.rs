@@ -37,6 +37,7 @@ fn batch(tenant: &TenantId, key: Option<&str>) -> Batch {
         job: 1,
         cancelled_at: None,
         ended_at: None,
+        erased: false,
     }
 }
 
@@ -290,6 +291,56 @@ pub async fn the_texts_of_a_batch_are_replaced_and_removed_and_its_lines_stay(st
     let left = store.chunk_after(tenant, id, 2).await.unwrap();
     assert_eq!(left, Some(chunk([3, 7])));
     assert_eq!(store.batch(tenant, id).await.unwrap(), batch);
+}
+
+/// A batch that has ended, too, which makes no room for another a second time.
+pub async fn what_is_erased_of_an_ended_batch_is_gone_and_its_key_is_free(stores: Stores) {
+    let (tenant, store) = (fresh_tenant(), stores.store.batches());
+    let key = IdempotencyKey::parse("jane-roe").unwrap();
+    let (open, kept) = (batch(&tenant, None), batch(&tenant, Some("jane-roe")));
+    put(&stores, &kept, [1, 2]).await;
+    for batch in [&open, &kept] {
+        create(&stores, batch).await;
+    }
+    let mut said = chunk([1, 2]);
+    said.lines[0].result = LineResult::Refused {
+        code: "unknown_field".to_owned(),
+        message: "'jane' is no field".to_owned(),
+        field: Some("input.jane".to_owned()),
+    };
+    let mut ended = changed(&kept);
+    ended.ended_at = Some(now());
+    store.update_batch(&ended, Some(&said)).await.unwrap();
+
+    let without = ended.erased();
+    let erased = said.erased();
+    let before = ended.key.as_deref();
+    store
+        .erase_in_batch(&without, Some(&erased), before)
+        .await
+        .unwrap();
+    let again = store.erase_in_batch(&without, Some(&said), before).await;
+
+    assert!(again.unwrap_err().is(Reason::VersionMoved));
+    assert_eq!(store.batch(&tenant, &kept.id).await.unwrap(), without);
+    assert_eq!((without.key, without.lines), (None, kept.lines));
+    let lines = store.chunk_after(&tenant, &kept.id, 0).await.unwrap();
+    let lines = lines.expect("the lines stay").lines;
+    assert_eq!(lines, erased.lines);
+    assert!(!format!("{lines:?}").contains("jane"));
+    assert_eq!((lines[0].line, &lines[0].reference), (1, &None));
+    assert_eq!(store.batch_of_key(&tenant, &key).await.unwrap(), None);
+    let (next, third) = (batch(&tenant, Some("jane-roe")), batch(&tenant, None));
+    let room = store.create_batch(&next, 2).await.unwrap();
+    assert_eq!(room, BatchCreated::New);
+    let refused = store.create_batch(&third, 2).await.unwrap_err();
+    assert_eq!(refused.code, "too_many_batches");
+    // The key is another batch's by now: an erasure that is begun again leaves it.
+    let (mut late, freed) = (ended.erased(), Some("jane-roe"));
+    late.version += 1;
+    store.erase_in_batch(&late, None, freed).await.unwrap();
+    let known = store.batch_of_key(&tenant, &key).await.unwrap();
+    assert_eq!(known.map(|batch| batch.id), Some(next.id));
 }
 
 /// An adapter whose database removes what has expired has nothing to do.

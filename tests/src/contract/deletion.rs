@@ -1,8 +1,11 @@
 //! `TaskStore`: what is left of a task that its tenant deleted.
 
+use fluxgate_core::id::DeliveryId;
 use fluxgate_core::port::errors::task_changed;
 use fluxgate_core::task::{Admission, Signal, Step, Task, transition};
+use fluxgate_core::webhook::{Attempt, DeliverySignal, ErrorClass, EventType, Next, Target};
 
+use super::delivery_store::moved;
 use super::{PRICE, Stores, admission, archived, finished, fresh_run, now};
 
 const SECRET: &str = "a private prompt";
@@ -67,4 +70,44 @@ pub async fn a_deletion_over_a_timeline_that_grew_or_a_version_that_moved_loses_
     let timeline = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
     let names: Vec<&str> = timeline.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names[names.len() - 2..], ["deleted", "orphaned"]);
+}
+
+/// Of a deletion by an earlier release, which left them.
+pub async fn what_receivers_answered_about_a_deleted_task_can_be_erased(stores: Stores) {
+    let tenant = stores.funded(1).await;
+    let task = stores.archiving(&tenant).await;
+    let mut change = transition(&task, archived(), now()).unwrap();
+    let id = DeliveryId::of(&task.id, 0);
+    let target = Target::TaskCallback;
+    let delivery = task.delivery(id, EventType::TaskCompleted, target, now());
+    change.deliver(delivery.clone());
+    stores.tasks.apply(&change).await.unwrap();
+    let attempt = Attempt {
+        at: now(),
+        duration_ms: 3,
+        status: Some(410),
+        class: ErrorClass::of_status(410),
+        error: Some(SECRET.to_owned()),
+        body: Some(SECRET.to_owned()),
+        location: Some(SECRET.to_owned()),
+        retry_after: None,
+    };
+    let signal = DeliverySignal::Attempted {
+        round: delivery.round,
+        attempt,
+        next: Next::Exhausted,
+    };
+    let exhausted = moved(&delivery, signal);
+    stores.deliveries.update(&exhausted, None).await.unwrap();
+    let deleted = stores.signal(&change.task, Signal::Delete).await;
+
+    let there = stores.deliveries.of_task(&deleted).await.unwrap();
+    let erased = moved(&there[0], DeliverySignal::Erase);
+    stores.deliveries.update(&erased, None).await.unwrap();
+
+    assert_eq!(there, [exhausted]);
+    let left = stores.deliveries.of_task(&deleted).await.unwrap();
+    assert_eq!(left, [erased]);
+    assert_eq!(left[0].attempts[0].status, Some(410));
+    assert!(!format!("{left:?}").contains(SECRET));
 }

@@ -135,9 +135,13 @@ pub async fn what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over(stores:
         )
         .await;
     assert_eq!(read().await, doubtful);
-    let denied = stores.signal(&doubtful, Signal::Denied { gap_ms: 0 }).await;
+    let denial = || Signal::Denied {
+        read_at: super::now(),
+        gap_ms: 0,
+    };
+    let denied = stores.signal(&doubtful, denial()).await;
     assert_eq!(read().await, denied);
-    let twice = stores.signal(&denied, Signal::Denied { gap_ms: 0 }).await;
+    let twice = stores.signal(&denied, denial()).await;
     assert_eq!(read().await, twice);
     let resolved = stores
         .signal(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxgate_emulator::{DEMO_PHOTO, Emulator, Fault, Faults};
 use fluxgate_tests::gateway::{emulator_config, free_address};
-use fluxgate_tests::{Gateway, TestTenant, eventually, process};
+use fluxgate_tests::{Gateway, GatewayOptions, TestTenant, eventually, process};
 use serde_json::{Value, json};
 
 async fn gateway() -> (Gateway, TestTenant, Value) {
@@ -219,4 +219,26 @@ async fn doctor_says_that_the_provider_takes_the_key() {
         checked.status.success() && told.contains("accepts the key; the balance is $"),
         "{told}"
     );
+}
+
+/// A gateway without a catalogue sends no submit, so the refusals were not counted and the alert
+/// stayed silent.
+#[tokio::test]
+async fn an_account_that_is_refused_from_the_start_is_counted() {
+    let gateway = Gateway::with(GatewayOptions {
+        faults: account(402),
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "1").await;
+
+    let refused = tenant.get("/api/v3/models").await;
+
+    assert_eq!(refused.status, 503);
+    assert!(says_nothing_of_the_account(&refused.body.to_string()));
+    let told = gateway.metrics().await;
+    let counted = told
+        .lines()
+        .find_map(|line| line.strip_prefix("fluxgate_account_refusals_total "));
+    assert!(counted.unwrap().parse::<f64>().unwrap() > 0.0, "{told}");
 }

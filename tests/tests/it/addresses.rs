@@ -91,6 +91,8 @@ async fn the_provider_s_address_is_for_its_outputs_and_uploads_and_for_nothing_e
             "/_emulator/runs",
             "/outputs/1/0.jpg",
             "/media/../_emulator/runs",
+            "/media/..%2f_emulator/runs",
+            "/media/..%5C_emulator/runs",
         ] {
             let url = format!("{base}{path}");
             refused(

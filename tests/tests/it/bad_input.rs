@@ -1,7 +1,7 @@
 //! Bad input is refused with what is wrong, where, and how to mend it; nothing is held and nothing
 //! is sent.
 
-use fluxgate_tests::tenant::MODEL;
+use fluxgate_tests::tenant::{Answer, MODEL};
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
 use serde_json::{Value, json};
 
@@ -195,6 +195,44 @@ async fn a_picture_or_callback_on_a_forbidden_address_is_400() {
         (webhook.status.as_u16(), webhook.text("/field").as_str()),
         (400, "webhook")
     );
+    nothing_happened(&gateway, &tenant).await;
+}
+
+/// It was checked as a URL of the first host, and sent on as it was, for the provider's parser to
+/// find the second.
+#[tokio::test]
+async fn a_url_that_not_every_program_reads_alike_is_400_wherever_it_is_named() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let image = tenant.upload().await;
+    let data = "data:image/png;base64,iVBORw0KGgo=";
+    let refused = |answer: Answer, code: &str, field: &str, url: &str| {
+        let told = ["/code", "/error_code"].map(|name| answer.text(name));
+        assert!(told.contains(&code.to_owned()), "{url}: {:?}", answer.body);
+        assert_eq!(answer.status, 400, "{url}");
+        assert_eq!(answer.text("/field"), field, "{url}");
+    };
+
+    for url in [
+        "http://127.0.0.1:1\\@127.0.0.2/zz".to_owned(),
+        "http:///127.0.0.1/x".to_owned(),
+        image.replacen("/media/", "/me\tdia/", 1),
+        format!("{image}?a b"),
+    ] {
+        let edit = json!({ "prompt": "x", "image": url });
+        let answer = tenant.post(&format!("/api/v3/{MODEL}"), &edit).await;
+        refused(answer, "invalid_parameter", "image", &url);
+        let task = json!({ "model": MODEL, "input": edit });
+        let answer = tenant.post("/v1/tasks", &task).await;
+        refused(answer, "invalid_parameter", "image", &url);
+
+        let edit = json!({ "prompt": "x", "image": data });
+        let task = json!({ "model": MODEL, "input": edit, "callback_url": url });
+        let answer = tenant.post("/v1/tasks", &task).await;
+        refused(answer, "invalid_callback_url", "callback_url", &url);
+        let answer = tenant.post("/v1/endpoints", &json!({ "url": url })).await;
+        refused(answer, "invalid_callback_url", "url", &url);
+    }
     nothing_happened(&gateway, &tenant).await;
 }
 

@@ -307,3 +307,50 @@ async fn where_a_picture_was_uploaded_only_runs_with_other_texts_or_of_other_tas
     assert_eq!(denials(&tenant.steps(&unclear).await), 0);
     assert_eq!(tenant.result(&unclear).await["status"], "created");
 }
+
+/// So many of others' runs in the minutes around the submit were more than a look reached past, and
+/// the doubt lasted for an hour.
+#[tokio::test]
+async fn a_doubt_among_thousands_of_runs_ends_as_soon_as_one_among_none() {
+    use futures::StreamExt as _;
+    let (gateway, tenant) = gateway(true, endless()).await;
+    let url = format!(
+        "{}/api/v3/{}",
+        gateway.emulator.base_url(),
+        fluxgate_tests::tenant::MODEL
+    );
+    let inputs = tenant.inputs().await;
+    let mut other = inputs.clone();
+    other["prompt"] = json!("somebody else's");
+    let others = futures::stream::iter(0..2_100).map(|_| {
+        let request = gateway
+            .http()
+            .post(&url)
+            .bearer_auth(gateway.emulator.api_key());
+        request.json(&other).send()
+    });
+    let taken = others.buffer_unordered(16);
+    let taken = taken.filter(|sent| std::future::ready(sent.as_ref().unwrap().status() == 200));
+    assert_eq!(taken.count().await, 2_100);
+    gateway.emulator.set_faults(Faults {
+        error_500_before_accept: Fault::Times(3),
+        ..Faults::default()
+    });
+
+    let before = gateway.emulator.request_count("list");
+    let tasks = [
+        tenant.submit(&inputs).await,
+        tenant.submit(&inputs).await,
+        tenant.submit(&inputs).await,
+    ];
+    for task in tasks {
+        assert_eq!(tenant.ended(&task).await["reason"], "submit_lost");
+    }
+
+    assert_eq!(gateway.emulator.runs().len(), 2_100);
+    let asked = gateway.emulator.request_count("list") - before;
+    assert!(
+        asked < 3 * 4 * 22,
+        "{asked} pages, so each has read its own"
+    );
+}

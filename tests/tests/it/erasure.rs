@@ -10,8 +10,9 @@ use fluxgate_core::id::TenantId;
 use fluxgate_core::port::{Ids as _, SystemEntropy};
 use fluxgate_core::time::Timestamp;
 use fluxgate_tests::contract::{Stores, day_sums, now};
+use fluxgate_tests::receiver::Reply;
 use fluxgate_tests::tenant::MODEL;
-use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, eventually, process};
+use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually, process};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -89,6 +90,133 @@ async fn a_task_at_the_provider_is_erased_when_it_has_ended() {
         (&done["state"], &done["tasks_erased"]),
         (&json!("done"), &json!(1))
     );
+    gateway.stop().await;
+}
+
+/// A completed task whose receiver refused its callback in these words, until nobody tried it any
+/// more.
+async fn refused_callback(tenant: &TestTenant, callback: &LiveReceiver) -> String {
+    let mut body = json!({ "model": MODEL, "input": tenant.inputs().await });
+    body["callback_url"] = callback.url("done").into();
+    let task = tenant.post("/v1/tasks", &body).await.text("/id");
+    eventually("an exhausted delivery", || async {
+        let delivery = tenant.get(&format!("/v1/deliveries?task={task}")).await;
+        (delivery.body["deliveries"][0]["state"] == "exhausted").then_some(())
+    })
+    .await;
+    task
+}
+
+/// An earlier release left these words with tasks that their tenants deleted.
+fn say_again(data: &Path) {
+    let database = rusqlite::Connection::open(data.join("fluxgate.db")).unwrap();
+    let sql = "UPDATE deliveries SET body = json_set(body, '$.attempts[0].body', 'for Jane Roe')";
+    assert!(database.execute(sql, []).unwrap() > 0);
+}
+
+#[tokio::test]
+async fn what_receivers_answered_goes_with_a_deleted_task_and_what_was_left_with_an_erasure() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let (callback, operator) = (LiveReceiver::start().await, gateway.operator());
+    callback.answer_always(Reply {
+        body: "no order for Jane Roe".to_owned(),
+        ..Reply::of(400)
+    });
+    let task = refused_callback(&tenant, &callback).await;
+    let data = gateway.folder.path().join("data");
+    let of_task = format!("/tenants/acme/tasks/{task}/personal-data");
+    let said = rows_with(&data, "Jane Roe");
+
+    assert_eq!(
+        tenant.delete(&format!("/v1/tasks/{task}")).await.status,
+        204
+    );
+    let mut left = vec![rows_with(&data, "Jane Roe")];
+    for path in [of_task.as_str(), "/tenants/acme/personal-data"] {
+        say_again(&data);
+        let dry = operator.delete(&format!("{path}?dry_run=true")).await;
+        assert_eq!(rows_with(&data, "Jane Roe"), 1, "{:?}", dry.body);
+        let done = operator.delete(path).await.body;
+        assert_eq!(done["tasks_erased_before"], 1, "{done}");
+        left.push(rows_with(&data, "Jane Roe"));
+    }
+
+    assert_eq!((said, left), (1, vec![0, 0, 0]));
+    let told = tenant.get(&format!("/v1/deliveries?task={task}")).await;
+    assert_eq!(told.body["deliveries"][0]["attempts"][0]["status"], 400);
+    gateway.stop().await;
+}
+
+/// Rows of the tables of batches.
+fn batches_with(data: &Path, text: &str) -> i64 {
+    let database = rusqlite::Connection::open(data.join("fluxgate.db")).unwrap();
+    let sql = "SELECT (SELECT count(*) FROM batch_chunks WHERE body LIKE ?1)
+                    + (SELECT count(*) FROM batches WHERE body LIKE ?1 OR idempotency_key LIKE ?1)";
+    let like = format!("%{text}%");
+    database.query_row(sql, [like], |row| row.get(0)).unwrap()
+}
+
+async fn lines_of(tenant: &TestTenant, batch: &str) -> Vec<Value> {
+    let answer = tenant.get(&format!("/v1/batches/{batch}/results")).await;
+    let text = answer.body.as_str().expect("several lines").to_owned();
+    let line = |line| serde_json::from_str(line).unwrap();
+    text.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_batch_loses_a_tenant_s_words_and_keeps_numbers_states_and_codes() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let (input, operator) = (tenant.inputs().await, gateway.operator());
+    let line = json!({ "model": MODEL, "input": input, "reference": "Jane Roe 1" });
+    let odd = json!({ "model": MODEL, "input": input, "Jane Roe": 1, "reference": "Jane Roe 3" });
+    let second = json!({ "model": MODEL, "input": input, "reference": "Jane Roe 2" });
+    let request = tenant.http().post(tenant.url("/v1/batches"));
+    let request = request.header("idempotency-key", "Jane Roe");
+    let request = request.body(format!("{line}\n{second}\n{odd}"));
+    let batch = tenant.send(request).await.text("/id");
+    eventually("the batch's end", || async {
+        let batch = tenant.get(&format!("/v1/batches/{batch}")).await.body;
+        (batch["state"] == "completed").then_some(())
+    })
+    .await;
+    let data = gateway.folder.path().join("data");
+    let before = lines_of(&tenant, &batch).await;
+    let task = before[0]["task"].as_str().unwrap();
+
+    let of_task = format!("/tenants/acme/tasks/{task}/personal-data");
+    let one = operator.delete(&of_task).await.body;
+    let without_one = lines_of(&tenant, &batch).await;
+    let said = batches_with(&data, "Jane");
+    let dry = "/tenants/acme/personal-data?dry_run=true";
+    assert_eq!(operator.delete(dry).await.body["state"], "done");
+    assert_eq!(batches_with(&data, "Jane"), said);
+    let all = operator.delete("/tenants/acme/personal-data").await.body;
+    let after = lines_of(&tenant, &batch).await;
+
+    assert_eq!(
+        (&one["state"], &all["state"]),
+        (&json!("done"), &json!("done"))
+    );
+    let references = |lines: &[Value]| -> Vec<Value> {
+        lines.iter().map(|it| it["reference"].clone()).collect()
+    };
+    assert_eq!(
+        references(&before),
+        ["Jane Roe 1", "Jane Roe 2", "Jane Roe 3"]
+    );
+    let left = [Value::Null, json!("Jane Roe 2"), json!("Jane Roe 3")];
+    assert_eq!(references(&without_one), left);
+    assert_eq!(references(&after), [Value::Null, Value::Null, Value::Null]);
+    assert_eq!((said, batches_with(&data, "Jane")), (2, 0));
+    let told = |lines: &[Value], name: &str| -> Vec<Value> {
+        lines.iter().map(|it| it[name].clone()).collect()
+    };
+    assert_eq!(told(&after, "line"), told(&before, "line"));
+    assert_eq!(told(&after, "task"), told(&before, "task"));
+    assert_eq!(told(&after, "state"), ["deleted", "deleted", "refused"]);
+    assert_eq!(after[2]["error"]["code"], before[2]["error"]["code"]);
     gateway.stop().await;
 }
 

@@ -47,14 +47,14 @@ print(json.dumps({
 }))
 "#;
 
-struct Certificate {
+pub(crate) struct Certificate {
     pem: String,
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
 impl Certificate {
-    fn made() -> Self {
+    pub(crate) fn made() -> Self {
         let python = process::python();
         let output = Command::new(python).args(["-c", CERTIFICATE]).output();
         let made: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
@@ -66,7 +66,7 @@ impl Certificate {
         }
     }
 
-    fn accepting(&self, protocols: &[&str]) -> TlsAcceptor {
+    pub(crate) fn accepting(&self, protocols: &[&str]) -> TlsAcceptor {
         let key = PrivatePkcs8KeyDer::from(self.key.clone());
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()

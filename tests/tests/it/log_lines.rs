@@ -276,6 +276,28 @@ async fn a_trace_names_why_its_task_failed_and_what_a_receiver_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_submit_that_was_refused_names_no_task_since_none_was_made() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    let data = serving.log.with_file_name("data");
+    let data = data.to_str().unwrap();
+    let budget = ["accounts", "budget", "acme", "--limit", "0.01"];
+    let set = process::run(&[&budget[..], &["--data", data]].concat());
+    assert!(set.status.success(), "{set:?}");
+
+    let refused = submit(tenant, &tenant.inputs().await).await;
+    let line = request_line(&serving, REQUEST_ID).await;
+    let log = serving.log.to_str().unwrap();
+    let traced = process::run(&["trace", REQUEST_ID, "--log", log]);
+
+    assert_eq!(refused.status, 402, "{:?}", refused.body);
+    assert!(line["span"]["task.id"].is_null(), "{line}");
+    let text = String::from_utf8(traced.stdout).unwrap();
+    assert!(!text.contains("fluxgate tasks show"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_job_of_a_submit_that_was_put_off_names_why_it_goes_on_later() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();
     let serving = serving(&emulator).await;

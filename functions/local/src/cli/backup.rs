@@ -177,7 +177,7 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
         ));
     }
     args.print.note(format_args!(
-        "next: 'fluxgate serve --data {shown}', then 'fluxgate accounts check' and 'fluxgate reconcile', which lists runs of tasks that came after the backup"
+        "next: 'fluxgate serve --data {shown}', then 'fluxgate accounts check' and 'fluxgate reconcile', which lists runs of tasks that came after the backup; to practise, look with 'doctor --full' and 'accounts check' alone, since 'serve' sends the copy's callbacks to tenants"
     ));
     Ok(())
 }

@@ -13,11 +13,12 @@ use crate::otlp::{self, OwnSpans};
 use crate::settings::LogStyle;
 
 /// These log whole requests when asked to talk more, signed URLs and tokens included: they are
-/// never asked. One of them calls it an error that a connection of the guard is not its to close.
+/// never asked. One of them calls it an error that a connection of the guard is not its to close,
+/// and another each certificate that is not trusted, which our own line tells once.
 const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_http_client=warn,aws_smithy_runtime=warn,\
     aws_smithy_runtime::client::http::connection_poisoning=off,aws_smithy_runtime_api=warn,\
     h2=warn,hyper=warn,hyper_util=warn,opentelemetry=off,\
-    opentelemetry_sdk=off,opentelemetry_otlp=off,reqwest=warn,s3s=warn,s3s_fs=warn";
+    opentelemetry_sdk=off,opentelemetry_otlp=off,reqwest=warn,rustls_platform_verifier=off,s3s=warn,s3s_fs=warn";
 
 /// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere, unless
 /// a style is asked for. Lines are written until what it returns is dropped. Fails if the filter is

@@ -20,7 +20,7 @@ pub(super) struct ProviderArgs {
 
 /// Exits with 1 unless the provider accepts the key.
 pub(super) async fn run(args: ProviderArgs) -> Result<()> {
-    let admin = args.admin.admin_asking_provider()?;
+    let admin = args.admin.admin_of_server()?;
     let answer: Value = admin.get("/provider", &[]).await?;
     let told = told("the provider", checked(&answer));
     let first = told.as_ref().map_or_else(ToString::to_string, Clone::clone);

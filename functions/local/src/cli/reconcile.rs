@@ -46,7 +46,7 @@ struct FindingAnswer {
 }
 
 pub(super) async fn run(args: ReconcileArgs) -> Result<()> {
-    let admin = args.admin.admin_asking_provider()?;
+    let admin = args.admin.admin_of_server()?;
     let days = [("from", args.from), ("to", args.to)]
         .map(|(name, day)| (name, day.map(|day| day.to_string())));
     let query: Vec<_> = days

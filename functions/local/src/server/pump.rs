@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxgate_core::Error;
-use fluxgate_core::app::{Worker as _, Workers, job_span, job_worked};
+use fluxgate_core::app::{JobProgress, Worker as _, Workers, job_span, job_worked};
 use fluxgate_core::port::Lease;
 use fluxgate_core::task::Lane;
 use fluxgate_embedded::sqlite::in_hand_max;
@@ -126,11 +126,16 @@ impl Failing {
 /// One job.
 async fn work(workers: &Workers, lease: Lease) {
     let started = Instant::now();
-    if let Err(error) = workers.work_safely(&lease).await {
+    let worked = workers.work_safely(&lease).await;
+    let progress = worked.unwrap_or_else(|error| {
         tracing::error!(
             error = error.with_causes(),
             "a job could not be settled; it runs again after its lease"
         );
-    }
-    job_worked(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        JobProgress::Made
+    });
+    job_worked(
+        progress,
+        u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    );
 }

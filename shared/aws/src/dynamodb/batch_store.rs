@@ -177,33 +177,26 @@ impl BatchStore for DynamoStore {
     }
 
     async fn update_batch(&self, batch: &Batch, chunk: Option<&BatchChunk>) -> Result<()> {
-        let mark = bytes(CallMark::fresh().as_bytes());
-        let tenant = &batch.tenant;
-        let put = Write::put(Key::batch(tenant, &batch.id), to_item(batch, &mark)?)
-            .when("#version = :expected")
-            .with(":expected", number(batch.version.saturating_sub(1)));
-        let mut writes = vec![put];
-        if let Some(chunk) = chunk {
-            let mut item = json_item::to_item(chunk)?;
-            item.insert(EXPIRES_AT.to_owned(), removal(batch));
-            writes.push(Write::put(
-                Key::chunk(tenant, &batch.id, chunk.last()),
-                item,
-            ));
-            if chunk.waiting().next().is_none() {
-                let key = Key::texts(tenant, &batch.id, chunk.last());
-                let husk = Write::update(key).set(EXPIRES_AT, removal(batch));
-                writes.push(husk.set_or_remove(TEXTS, None));
-            }
+        let room = Write::update(Key::batches(&batch.tenant)).add(UNFINISHED, number(-1));
+        let room = batch.ended_at.map(|_| room);
+        self.write_batch(batch, chunk, room).await
+    }
+
+    /// The key first, so that the record names it until it is gone.
+    async fn erase_in_batch(
+        &self,
+        batch: &Batch,
+        chunk: Option<&BatchChunk>,
+        key_before: Option<&str>,
+    ) -> Result<()> {
+        if let Some(key) = key_before.filter(|_| batch.key.is_none()) {
+            let free = Write::delete(Key::batch_key(&batch.tenant, key))
+                .when("#batch = :batch")
+                .with(":batch", text(batch.id.as_str()));
+            // Refused: it has expired, and may be another batch's by now.
+            self.table.write(&[free]).await?;
         }
-        if batch.ended_at.is_some() {
-            writes.push(Write::update(Key::batches(tenant)).add(UNFINISHED, number(-1)));
-        }
-        match self.table.write(&writes).await? {
-            WriteOutcome::Written => Ok(()),
-            WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
-            WriteOutcome::Refused(_) => Err(batch_changed()),
-        }
+        self.write_batch(batch, chunk, None).await
     }
 
     async fn replace_texts(&self, batch: &Batch, last: u32, texts: &StoredText) -> Result<()> {
@@ -305,6 +298,40 @@ async fn counted(table: &Table, tenant: &TenantId) -> Result<Option<i64>> {
 }
 
 impl DynamoStore {
+    /// Over the version below, together with what stands beside it.
+    async fn write_batch(
+        &self,
+        batch: &Batch,
+        chunk: Option<&BatchChunk>,
+        beside: Option<Write>,
+    ) -> Result<()> {
+        let mark = bytes(CallMark::fresh().as_bytes());
+        let tenant = &batch.tenant;
+        let put = Write::put(Key::batch(tenant, &batch.id), to_item(batch, &mark)?)
+            .when("#version = :expected")
+            .with(":expected", number(batch.version.saturating_sub(1)));
+        let mut writes = vec![put];
+        if let Some(chunk) = chunk {
+            let mut item = json_item::to_item(chunk)?;
+            item.insert(EXPIRES_AT.to_owned(), removal(batch));
+            writes.push(Write::put(
+                Key::chunk(tenant, &batch.id, chunk.last()),
+                item,
+            ));
+            if chunk.waiting().next().is_none() {
+                let key = Key::texts(tenant, &batch.id, chunk.last());
+                let husk = Write::update(key).set(EXPIRES_AT, removal(batch));
+                writes.push(husk.set_or_remove(TEXTS, None));
+            }
+        }
+        writes.extend(beside);
+        match self.table.write(&writes).await? {
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::Refused(found) if is_marked(&found, &mark) => Ok(()),
+            WriteOutcome::Refused(_) => Err(batch_changed()),
+        }
+    }
+
     async fn of_key(&self, tenant: &TenantId, key: Option<&str>) -> Result<Option<Batch>> {
         let Some(key) = key else { return Ok(None) };
         let Some(item) = self.table.get(&Key::batch_key(tenant, key)).await? else {

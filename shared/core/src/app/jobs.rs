@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::traced::{failed_with, follow_job, job_came_out};
+use super::traced::{JobProgress, failed_with, follow_job, job_came_out};
 use super::{Alerter, Context};
 use crate::base::error::{Error, Fault, Reason, Result};
 use crate::base::retry::jittered_ms;
@@ -25,23 +25,28 @@ pub trait Worker: Send + Sync {
     /// received again when its lease expires.
     async fn work(&self, lease: &Lease) -> Result<()>;
 
+    /// As [`Self::work`], and says whether anything was done.
+    async fn progress(&self, lease: &Lease) -> Result<JobProgress> {
+        self.work(lease).await.map(|()| JobProgress::Made)
+    }
+
     /// Settles the lease of a job whose work panicked.
     async fn after_panic(&self, lease: &Lease) -> Result<()>;
 
     /// Tells of what the jobs since the last call have made due.
     async fn tell_noted(&self) {}
 
-    /// As [`Self::work`], but a panic fails only this job.
-    async fn work_safely(&self, lease: &Lease) -> Result<()> {
+    /// As [`Self::progress`], but a panic fails only this job.
+    async fn work_safely(&self, lease: &Lease) -> Result<JobProgress> {
         follow_job(lease);
-        match AssertUnwindSafe(self.work(lease)).catch_unwind().await {
+        match AssertUnwindSafe(self.progress(lease)).catch_unwind().await {
             Ok(worked) => worked,
             Err(_) => {
                 failed_with("panic");
                 tracing::error!(
                     "a job panicked, which is a bug of Fluxgate; it runs again in a minute"
                 );
-                self.after_panic(lease).await
+                self.after_panic(lease).await.map(|()| JobProgress::Made)
             }
         }
     }

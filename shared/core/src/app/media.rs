@@ -8,13 +8,14 @@ use url::Url;
 
 use super::gateway::Named;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::url_text::unclear;
 use crate::domain::media::InputFile;
 use crate::domain::provider::Model;
 use crate::domain::task::InputUpload;
 use crate::port::Purpose;
 
-/// Normalizes every embedded file to a `data:` URI. Fails with kind `Invalid` or `TooLarge`, naming
-/// the field.
+/// Normalizes every embedded file to a `data:` URI, and refuses addresses that not everybody reads
+/// alike. Fails with kind `Invalid` or `TooLarge`, naming the field.
 pub(crate) fn files_in_one_form(
     bytes_max: usize,
     model: &Model,
@@ -22,9 +23,13 @@ pub(crate) fn files_in_one_form(
 ) -> Result<Map<String, Value>> {
     for name in model.media_fields() {
         for value in values_mut(inputs.get_mut(name)) {
-            let Some(text) = value.as_str().filter(|text| address(text).is_none()) else {
+            let Some(text) = value.as_str() else {
                 continue;
             };
+            if address(text).is_some() {
+                check_clear(text).map_err(|error| error.field(name))?;
+                continue;
+            }
             let file = InputFile::read(text, bytes_max);
             let file = if model.takes_pictures_alone(name) {
                 file.and_then(InputFile::as_picture)
@@ -110,6 +115,14 @@ pub(super) fn parse_inputs(inputs: &str) -> Value {
 /// it differs.
 pub(crate) fn is_replaced(value: &Value) -> bool {
     texts(Some(value)).any(|text| text.starts_with("data:"))
+}
+
+/// What is checked must be what the provider fetches, and it is sent the text as it was given.
+fn check_clear(text: &str) -> Result<()> {
+    unclear(text).map_or(Ok(()), |why| {
+        let text = format!("the URL {why}");
+        Err(Error::invalid("invalid_parameter", text))
+    })
 }
 
 /// An `http` or `https` URL. Checks the scheme first, so that a file of megabytes is not parsed.

@@ -93,7 +93,7 @@ pub use sender::{Hooks, Sender};
 pub use shared_rates::SharedRates;
 pub use sweeper::{Sweeper, Swept, TenantSweep};
 pub use tally::tally;
-pub use traced::{JOB_TARGET, follow_caller, job_span, job_worked};
+pub use traced::{JOB_TARGET, JobProgress, follow_caller, job_span, job_worked};
 pub use trusts::Trusts;
 pub use vault::Vault;
 pub use views::{OutputLinks, Views};

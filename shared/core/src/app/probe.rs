@@ -121,7 +121,7 @@ fn deleted(to: &Destination, key: &str, removed: Result<()>) -> DestinationCheck
             passed(NAME, text)
         }
         Err(error) => {
-            let text = format!("allow s3:DeleteObject: {}", error.message);
+            let text = format!("allow s3:DeleteObject: {}", error.with_causes());
             check(NAME, false, text)
         }
     }
@@ -147,6 +147,7 @@ fn passed(name: &'static str, text: String) -> DestinationCheck {
     check(name, true, text)
 }
 
+/// Only operators probe, and they mend by the cause: a certificate, a refused connection, a status.
 fn failed(name: &'static str, error: &Error) -> DestinationCheck {
-    check(name, false, error.message.clone())
+    check(name, false, error.with_causes())
 }

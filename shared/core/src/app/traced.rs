@@ -34,9 +34,19 @@ pub fn job_span(lane: Lane) -> Span {
     )
 }
 
-/// The line of a job that was worked on; its span says the rest.
-pub fn job_worked(duration_ms: u64) {
-    tracing::info!(target: JOB_TARGET, duration_ms, "job");
+/// Whether a job was worked on, or only looked whether its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobProgress {
+    Made,
+    None,
+}
+
+/// The line of a job; its span says the rest. One that only waits has many.
+pub fn job_worked(progress: JobProgress, duration_ms: u64) {
+    match progress {
+        JobProgress::Made => tracing::info!(target: JOB_TARGET, duration_ms, "job"),
+        JobProgress::None => tracing::debug!(target: JOB_TARGET, duration_ms, "job"),
+    }
 }
 
 /// Names a job in its span.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::jobs::{Jobs, Worker};
+use super::traced::JobProgress;
 use super::{Archiver, Notifier, Watcher};
 use crate::base::error::Result;
 use crate::domain::task::Lane;
@@ -52,6 +53,10 @@ impl Workers {
 impl Worker for Workers {
     async fn work(&self, lease: &Lease) -> Result<()> {
         self.of(lease).work(lease).await
+    }
+
+    async fn progress(&self, lease: &Lease) -> Result<JobProgress> {
+        self.of(lease).progress(lease).await
     }
 
     async fn after_panic(&self, lease: &Lease) -> Result<()> {

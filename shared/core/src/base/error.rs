@@ -62,6 +62,8 @@ pub enum Reason {
     Unreadable,
     /// This process has no room for it now: nothing was begun.
     NoRoom,
+    /// The provider answered, and refuses the operator's account.
+    AccountRefused,
 }
 
 /// Whether and when to retry.

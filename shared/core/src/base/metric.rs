@@ -35,7 +35,7 @@ pub static ACCOUNT_REFUSALS: Metric = Metric {
     name: "fluxgate_account_refusals_total",
     kind: MetricKind::Counter,
     label: None,
-    help: "Submits that the provider refused to the whole account; the tasks wait.",
+    help: "Submits and other calls that the provider refused to the whole account; tasks wait.",
 };
 pub static PROVIDER_CALLS: Metric = Metric {
     name: "fluxgate_provider_calls_total",

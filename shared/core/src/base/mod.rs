@@ -24,3 +24,4 @@ pub mod series;
 pub mod time;
 pub mod trace_context;
 pub mod unprintable;
+pub(crate) mod url_text;

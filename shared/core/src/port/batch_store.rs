@@ -73,6 +73,16 @@ pub trait BatchStore: Send + Sync {
     /// the stored version is one below the given one. A batch that has ended is not updated again.
     async fn update_batch(&self, batch: &Batch, chunk: Option<&BatchChunk>) -> Result<()>;
 
+    /// As `update_batch`, for less than was stored, also of a batch that has ended: what is
+    /// replaced is not left in the store's files. If the record has no key any more, `key_before`
+    /// is free.
+    async fn erase_in_batch(
+        &self,
+        batch: &Batch,
+        chunk: Option<&BatchChunk>,
+        key_before: Option<&str>,
+    ) -> Result<()>;
+
     /// Replaces the texts of the chunk that ends with this line, unless they are gone.
     async fn replace_texts(&self, batch: &Batch, last: u32, texts: &StoredText) -> Result<()>;
 

@@ -78,11 +78,14 @@ impl PutOff {
 /// The provider's list of runs in a time interval.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunList {
-    pub runs: Vec<ProviderRun>,
+    pub runs: Vec<Arc<ProviderRun>>,
     /// True if nothing in the interval was left out: the list was read to its end, or past the
     /// interval's start, and every item could be parsed.
     pub whole: bool,
-    /// The provider's clock when it answered, if it sent one.
+    /// When the reading of the list began, by our clock: what was created later may be missing.
+    /// `None` if nothing was read.
+    pub read_at: Option<Timestamp>,
+    /// The provider's clock at that time, if it sent one.
     pub told_at: Option<Timestamp>,
 }
 
@@ -103,8 +106,9 @@ pub trait Provider: Send + Sync {
     /// `None` if the provider knows no such run.
     async fn result(&self, id: &RunId, trace: &TraceContext) -> Result<Option<ProviderRun>>;
 
-    /// A model's runs created between two moments, with their inputs, newest first; reads a bounded
-    /// number of pages.
+    /// A model's runs created between two moments, with their inputs, newest first. Reads a bounded
+    /// number of pages; the next call for the same time goes on from there. Calls close to each
+    /// other share what is read.
     async fn runs_between(
         &self,
         model: &ModelId,

@@ -43,7 +43,8 @@ pub(crate) struct ErasureView {
 /// Erase a tenant's personal data, by a step
 ///
 /// Inputs, callback URLs, metadata, errors, links and what receivers answered, of all tasks made
-/// before the first step; batches that go on and tasks that wait are cancelled. The last step
+/// before the first step, deleted ones too; references of lines, texts of refusals and the keys of
+/// batches. Batches that go on and tasks that wait are cancelled. The last step
 /// removes the keys that inputs and callback URLs were sealed with, so that no backup tells them.
 /// Ledger, sums and audit log stay. Repeat it with `next` until the state is another than
 /// `running`; it may be begun again at any time.
@@ -69,7 +70,7 @@ pub(crate) async fn of_tenant(
 
 /// Erase a task's personal data
 ///
-/// As of all of a tenant's tasks. Its ledger line stays.
+/// As of all of a tenant's tasks, and the reference of its line in a batch. Its ledger line stays.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{id}/tasks/{task}/personal-data", tag = "tasks", operation_id = "erase_task_personal_data",
     params(("id" = String, Path, description = "the tenant's id"), ("task" = String, Path, description = "the task's id"),

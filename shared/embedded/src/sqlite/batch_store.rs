@@ -10,6 +10,7 @@ use fluxgate_core::seal::StoredText;
 use fluxgate_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::erasing::erasing;
 use super::error::{database, parsed, unwritable};
 use super::reports::rows;
 use super::{SqliteStore, stored_text};
@@ -132,6 +133,25 @@ impl BatchStore for SqliteStore {
             update(write.connection, &batch)?;
             chunk.as_ref().map_or(Ok(()), |chunk| {
                 update_chunk(write.connection, &batch, chunk)
+            })
+        })
+        .await
+    }
+
+    async fn erase_in_batch(
+        &self,
+        batch: &Batch,
+        chunk: Option<&BatchChunk>,
+        _key_before: Option<&str>,
+    ) -> Result<()> {
+        let (batch, chunk) = (batch.clone(), chunk.cloned());
+        self.write(move |write| {
+            erasing(write.connection, |connection| {
+                update(connection, &batch)?;
+                update_key(connection, &batch)?;
+                chunk
+                    .as_ref()
+                    .map_or(Ok(()), |chunk| update_chunk(connection, &batch, chunk))
             })
         })
         .await
@@ -291,6 +311,17 @@ fn update(connection: &Connection, batch: &Batch) -> Result<()> {
         return Ok(());
     }
     Err(batch_changed())
+}
+
+fn update_key(connection: &Connection, batch: &Batch) -> Result<()> {
+    let (tenant, id) = (batch.tenant.as_str(), batch.id.as_str());
+    connection
+        .execute(
+            "UPDATE batches SET idempotency_key = ?3 WHERE tenant = ?1 AND id = ?2",
+            params![tenant, id, batch.key],
+        )
+        .map(drop)
+        .map_err(database("write the key of a batch"))
 }
 
 fn update_chunk(connection: &Connection, batch: &Batch, chunk: &BatchChunk) -> Result<()> {

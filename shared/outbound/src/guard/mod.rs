@@ -5,6 +5,7 @@
 mod address;
 mod client;
 mod connector;
+mod folder;
 mod interim;
 mod pins;
 mod policy;

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::address::is_global;
+use super::folder::is_below;
 use crate::roots::Roots;
 
 /// What may be called besides global unicast addresses over https.
@@ -129,7 +130,7 @@ impl GuardPolicy {
         };
         match purpose {
             Purpose::Output => true,
-            Purpose::Input => url.path().starts_with(&provider.uploads),
+            Purpose::Input => is_below(url.path(), &provider.uploads),
             Purpose::Callback | Purpose::KeySet | Purpose::Store => false,
         }
     }
@@ -331,6 +332,11 @@ mod tests {
             "/",
             "/provider/outputs/1/0.jpg",
             "/provider/media/../_emulator/runs",
+            "/provider/media/%2e%2E/_emulator/runs",
+            "/provider/media/..\\_emulator/runs",
+            "/provider/media/..%2f_emulator/runs",
+            "/provider/media/%2E%2e%2F_emulator/runs",
+            "/provider/media/..%5C_emulator/runs",
             "/provider/media",
             "/media/1/x",
         ] {

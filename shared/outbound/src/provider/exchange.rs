@@ -7,7 +7,7 @@ use fluxgate_core::port::AccountCheck;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
-use fluxgate_core::{Error, Kind, Result, Retry};
+use fluxgate_core::{Error, Kind, Reason, Result, Retry};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use reqwest::Body;
@@ -256,7 +256,7 @@ fn refused(refusal: &Refusal, retry_after: Option<u64>) -> Error {
             account_refused(refusal.status);
             // A tenant must learn nothing about the account.
             let text = "the service cannot use the model's provider at the moment; its operator has been told";
-            Error::unavailable("service_unavailable", text)
+            Error::unavailable("service_unavailable", text).because(Reason::AccountRefused)
         }
         404 => Error::not_found("the provider knows nothing by that name"),
         429 => Error::new(

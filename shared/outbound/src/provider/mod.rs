@@ -13,6 +13,7 @@ mod media;
 mod sorting;
 mod stall;
 mod submit;
+mod walk;
 mod wire;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use api_key::ApiKey;
 use catalogue::CatalogueSource;
 pub use exchange::check_api_key;
 use exchange::{Exchange, unreadable};
+use listing::RunLists;
 
 /// A rotated secret is known after this long; until then polling brings the ends.
 const WEBHOOK_SECRET_TTL_MS: u64 = 300_000;
@@ -68,6 +70,7 @@ pub struct WaveSpeedClient {
     catalogue_ttl_ms: u64,
     quotes: SingleFlight<QuoteKey, MicroUsd>,
     webhook_secret: SingleFlight<(), Secret>,
+    lists: RunLists,
 }
 
 impl WaveSpeedClient {
@@ -79,6 +82,7 @@ impl WaveSpeedClient {
             catalogue_ttl_ms: settings.catalogue_ttl_ms,
             quotes: SingleFlight::new(QUOTES_MAX, Arc::new(SystemClock)),
             webhook_secret: SingleFlight::new(1, Arc::new(SystemClock)),
+            lists: RunLists::default(),
             exchange: Exchange::new(settings)?,
         })
     }
@@ -135,7 +139,10 @@ impl Provider for WaveSpeedClient {
         until: Timestamp,
         trace: &TraceContext,
     ) -> Result<RunList> {
-        listing::runs_between(&self.exchange, model, (since, until), trace).await
+        let between = (since, until);
+        self.lists
+            .runs_between(&self.exchange, model, between, trace)
+            .await
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {

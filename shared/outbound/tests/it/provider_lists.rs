@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::routing::post;
 use axum::{Json, Router};
-use fluxgate_core::port::{Clock as _, Provider, SystemClock};
+use fluxgate_core::port::{Clock as _, Provider, RunList, SystemClock};
 use fluxgate_core::time::Timestamp;
 use fluxgate_outbound::WaveSpeedClient;
 use serde_json::{Value, json};
@@ -12,20 +12,29 @@ use serde_json::{Value, json};
 use crate::provider_client::{client, model, success};
 use crate::servers::trace;
 
+const NEWEST: i64 = 1_760_000_000_000;
+
 /// Run number `n` of a list, newest first, one a second.
 fn listed(n: i64, model: &str) -> Value {
-    let created_at = Timestamp(1_760_000_000_000 - n * 1_000).rfc3339();
+    let created_at = Timestamp(NEWEST - n * 1_000).rfc3339();
     json!({ "id": format!("run{n}"), "model": model, "created_at": created_at, "input": { "n": n } })
 }
 
-/// A provider with this many runs; keeps the questions it was asked.
-async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
+/// A provider with this many runs, the first of which are deleted one by one where a page is asked
+/// for; keeps the questions it was asked.
+async fn shrinking(runs: i64, deleted: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
     let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
     let kept = Arc::clone(&asked);
     let list = move |Json(question): Json<Value>| async move {
         let page = question["page"].as_i64().unwrap();
-        kept.lock().unwrap().push(question);
-        let items: Vec<Value> = ((page - 1) * 100..runs.min(page * 100))
+        let before = {
+            let mut kept = kept.lock().unwrap();
+            kept.push(question);
+            i64::try_from(kept.len()).unwrap()
+        };
+        // Once a look is over.
+        let gone = if before > 50 { deleted } else { 0 };
+        let items: Vec<Value> = (gone + (page - 1) * 100..runs.min(gone + page * 100))
             .map(|n| listed(n, model().as_str()))
             .collect();
         success(json!({ "page": page, "items": items }))
@@ -36,74 +45,106 @@ async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
     )
 }
 
+async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
+    shrinking(runs, 0).await
+}
+
+/// A look at what was created between two moments, in milliseconds from the newest run on.
+async fn look(client: &WaveSpeedClient, (since, until): (i64, i64)) -> RunList {
+    let at = |ms: i64| Timestamp(NEWEST + ms);
+    client
+        .runs_between(&model(), at(since), at(until), &trace())
+        .await
+        .unwrap()
+}
+
+fn pages(asked: &Mutex<Vec<Value>>) -> Vec<i64> {
+    let asked = asked.lock().unwrap();
+    asked
+        .iter()
+        .map(|question| question["page"].as_i64().unwrap())
+        .collect()
+}
+
+/// Everything that the tests' providers list.
+const EVER: (i64, i64) = (-20_000_000, 1_000);
+
 #[tokio::test]
 async fn runs_are_listed_page_by_page_with_their_inputs() {
     let (client, asked) = listing(150).await;
 
-    let list = client
-        .runs_between(
-            &model(),
-            Timestamp(1_000),
-            Timestamp(2_000_000_000_000),
-            &trace(),
-        )
-        .await
-        .unwrap();
+    let list = look(&client, (-199_500, 40_500)).await;
 
     assert_eq!((list.runs.len(), list.whole), (150, true));
     assert_eq!(list.runs[149].inputs, Some(json!({"n": 149})));
-    let told_at = list.told_at.unwrap();
-    assert!(SystemClock.now().since_ms(told_at) < 60_000, "{told_at:?}");
+    for at in [list.told_at.unwrap(), list.read_at.unwrap()] {
+        assert!(SystemClock.now().since_ms(at) < 60_000, "{at:?}");
+    }
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 2);
     let expected = json!({
         "page": 1, "page_size": 100, "model": "wavespeed-ai/flux-kontext-max",
-        "created_after": "1970-01-01T00:00:01.000Z", "created_before": "2033-05-18T03:33:20.000Z",
+        "created_after": "2025-10-09T08:50:00.000Z", "created_before": "2025-10-09T08:55:00.000Z",
         "include_inputs": true
     });
-    assert_eq!(asked[0], expected);
+    assert_eq!(
+        asked[0], expected,
+        "rounded, so that others ask for the same"
+    );
 }
 
 #[tokio::test]
-async fn a_list_is_read_no_further_than_twenty_pages_and_no_further_than_asked() {
-    let (endless, asked_endless) = listing(10_000).await;
-    let (dated, asked_dated) = listing(10_000).await;
+async fn a_list_is_read_no_further_than_asked() {
+    let (client, asked) = listing(10_000).await;
 
-    let all = endless
-        .runs_between(
-            &model(),
-            Timestamp(0),
-            Timestamp(2_000_000_000_000),
-            &trace(),
-        )
-        .await
-        .unwrap();
-    let recent = dated
-        .runs_between(
-            &model(),
-            Timestamp(1_760_000_000_000 - 9_000),
-            Timestamp(2_000_000_000_000),
-            &trace(),
-        )
-        .await
-        .unwrap();
+    let list = look(&client, (-9_000, 1_000)).await;
 
-    assert_eq!(
-        (
-            all.runs.len(),
-            all.whole,
-            asked_endless.lock().unwrap().len()
-        ),
-        (2_000, false, 20)
-    );
-    assert_eq!(
-        (
-            recent.runs.len(),
-            recent.whole,
-            asked_dated.lock().unwrap().len()
-        ),
-        (10, true, 1)
-    );
+    assert_eq!((list.runs.len(), list.whole), (10, true));
+    assert_eq!(pages(&asked), [1]);
+}
+
+/// It was begun anew at each look, and never came to its end.
+#[tokio::test]
+async fn a_list_that_is_too_long_for_one_look_is_gone_on_with_at_the_next() {
+    let (client, asked) = listing(9_950).await;
+
+    let first = look(&client, EVER).await;
+    let begun = pages(&asked);
+    let second = look(&client, EVER).await;
+    let third = look(&client, EVER).await;
+
+    let read = [&first, &second, &third].map(|list| (list.runs.len(), list.whole));
+    assert_eq!(read, [(5_000, false), (9_900, false), (9_950, true)]);
+    assert_eq!(begun, (1..=50).collect::<Vec<_>>());
+    let expected = (1..=50).chain(50..=99).chain(99..=100);
+    assert_eq!(pages(&asked), expected.collect::<Vec<_>>());
+    assert_eq!(first.read_at, third.read_at, "it says what was there then");
+}
+
+/// What moved up meanwhile would be passed over.
+#[tokio::test]
+async fn a_list_that_lost_runs_since_the_last_look_is_begun_anew() {
+    let (client, asked) = shrinking(6_050, 100).await;
+
+    let first = look(&client, EVER).await;
+    let second = look(&client, EVER).await;
+
+    assert_eq!((first.runs.len(), first.whole), (5_000, false));
+    assert_eq!(pages(&asked)[50..53], [50, 1, 2]);
+    assert!(second.read_at > first.read_at);
+    assert!(!second.whole);
+}
+
+#[tokio::test]
+async fn many_looks_at_the_same_minutes_share_one_walk() {
+    let (client, asked) = listing(2_950).await;
+    let looks = (0..27).map(|n| look(&client, (-5_000_000 + n, 1_000 + n)));
+
+    let lists = futures::future::join_all(looks).await;
+
+    assert!(lists.iter().all(|list| list.whole));
+    assert!(lists.iter().all(|list| list.runs.len() == 2_950));
+    assert_eq!(pages(&asked).len(), 30);
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ macro_rules! every_behaviour {
                 of_several_outputs_those_that_are_copied_are_read_back;
             deletion:
                 a_deleted_task_keeps_its_books_and_loses_its_inputs_and_details
-                a_deletion_over_a_timeline_that_grew_or_a_version_that_moved_loses_nothing;
+                a_deletion_over_a_timeline_that_grew_or_a_version_that_moved_loses_nothing
+                what_receivers_answered_about_a_deleted_task_can_be_erased;
             queue:
                 a_job_is_received_by_one_receiver_and_gone_when_done
                 a_delayed_job_is_not_received_before_its_time
@@ -190,6 +191,7 @@ macro_rules! every_behaviour {
                 the_lines_of_a_batch_that_was_not_created_can_be_removed
                 the_texts_of_a_batch_are_replaced_and_removed_and_its_lines_stay
                 a_tenant_s_batches_are_removed_with_their_lines
+                what_is_erased_of_an_ended_batch_is_gone_and_its_key_is_free
                 what_has_expired_is_removed_and_nothing_else;
             fair_queue_store:
                 an_empty_line_gives_the_first_its_turn_and_lets_the_next_wait

@@ -6,6 +6,7 @@ mod odd_stores;
 mod on_aws;
 mod probes;
 mod refused;
+mod unreachable;
 mod writing;
 
 use fluxgate_tests::odd_store::BUCKET;

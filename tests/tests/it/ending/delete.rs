@@ -71,6 +71,24 @@ async fn a_deleted_task_is_read_by_no_route_and_its_money_and_usage_stay() {
     gateway.stop().await;
 }
 
+/// A tenant has no keys to the buckets of Fluxgate's own S3 server.
+#[tokio::test]
+async fn the_operator_removes_what_a_deleted_task_left_in_its_bucket_and_its_links_end() {
+    let gateway = Gateway::start().await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = completed(&tenant).await;
+    let output = tenant.result(&task).await["outputs"][0].clone();
+    tenant.delete(&format!("/v1/tasks/{task}")).await;
+
+    let path = format!("/tenants/acme/tasks/{task}/personal-data?outputs=true");
+    let erased = gateway.operator().delete(&path).await.body;
+
+    assert_eq!(erased["outputs_removed"], 1, "{erased}");
+    let link = tenant.http().get(output.as_str().unwrap());
+    assert_eq!(link.send().await.unwrap().status(), 404);
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn nothing_is_left_in_the_database_of_what_a_deleted_task_was_about() {
     let gateway = Gateway::start().await;

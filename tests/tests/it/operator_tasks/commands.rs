@@ -1,6 +1,9 @@
 //! The operator's commands of tasks and dead letters, beside the server of their data folder.
 
-use fluxgate_tests::{Gateway, eventually, process};
+use fluxgate_emulator::Faults;
+use fluxgate_local::settings::BoundsSettings;
+use fluxgate_tests::gateway::patient;
+use fluxgate_tests::{Gateway, GatewayOptions, eventually, process};
 use serde_json::{Value, json};
 
 use super::dead_letters::{bury, job};
@@ -64,6 +67,37 @@ async fn tasks_of_all_tenants_are_listed_and_one_is_failed_by_commands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_filled_though_what_matches_is_behind_more_tasks_than_a_page_looks_at() {
+    let bounds = BoundsSettings {
+        page_tasks_max: Some(2),
+        ..patient()
+    };
+    let gateway = Gateway::with(GatewayOptions {
+        run_time: FOREVER,
+        concurrency: Some(1),
+        bounds,
+        ..GatewayOptions::default()
+    })
+    .await;
+    let (acme, bolt) = (
+        gateway.tenant("acme", "1").await,
+        gateway.tenant("bolt", "1").await,
+    );
+    let inputs = bolt.inputs().await;
+    let sent = bolt.submit(&inputs).await;
+    for _ in 0..3 {
+        acme.submit(&inputs).await;
+    }
+
+    let waiting = said(&gateway, &["tasks", "--state", "admitted", "--quiet"]);
+    let listed = said(&gateway, &["tasks", "--state", "submitted", "--quiet"]);
+
+    assert_eq!(waiting.lines().count(), 3, "{waiting}");
+    assert_eq!(listed.trim_end(), sent);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_redriven_by_a_command_and_the_server_works_on_them() {
     let gateway = Gateway::start().await;
     let tenant = gateway.tenant("acme", "1").await;
@@ -99,9 +133,15 @@ async fn the_provider_s_account_is_told_in_words_and_by_the_exit_code() {
     let told = said(&gateway, &["provider"]);
     let data = gateway.server.folder().path.to_str().unwrap().to_owned();
     let args = ["provider", "--data", &data];
-    let refused = process::run_with(&args, &[("WAVESPEED_API_KEY", "another")]);
+    let keyless = process::run(&args);
+    gateway.emulator.set_faults(Faults {
+        account_status: 401,
+        ..Faults::default()
+    });
+    let refused = process::run(&args);
 
     assert!(told.contains("accepts the key"), "{told}");
+    assert!(keyless.status.success(), "the server has it: {keyless:?}");
     assert_eq!(refused.status.code(), Some(1));
     gateway.stop().await;
 }

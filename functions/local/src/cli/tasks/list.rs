@@ -10,8 +10,11 @@ use super::{show, text};
 use crate::cli::admin::AdminArgs;
 use crate::cli::exit::usage;
 use crate::cli::print::{Facts, PrintArgs};
-use crate::client::Refused;
+use crate::client::{Admin, Refused};
 use crate::values::duration_ms;
+
+/// Pages that are fetched for one list.
+const PAGES_MAX: usize = 20;
 
 #[derive(Args)]
 pub(super) struct ListArgs {
@@ -55,16 +58,7 @@ pub(super) async fn run(args: ListArgs) -> Result<()> {
         let path = format!("/tenants/{tenant}/tasks/{task}");
         return show::timeline(&admin, &path, args.print).await;
     }
-    let query = args.query();
-    let query: Vec<(&str, &str)> = query
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let page = admin.get("/tasks", &query).await;
-    let page: PageAnswer = page.map_err(cursor_of_usage)?;
-    if page.tasks.iter().any(|task| !task.is_object()) {
-        bail!("the admin API's answer is no list of tasks: is this the right URL, and as new?");
-    }
+    let page = filled(&admin, &args).await?;
     let tasks = page.tasks.iter();
     let facts = Facts {
         quiet: tasks
@@ -84,6 +78,23 @@ pub(super) async fn run(args: ListArgs) -> Result<()> {
     Ok(())
 }
 
+/// As many tasks as were asked for, if there are so many: what matches may be rare, and a page of
+/// the API ends once it has looked at enough.
+async fn filled(admin: &Admin, args: &ListArgs) -> Result<PageAnswer> {
+    let mut filled = args.page(admin, args.limit, args.cursor.as_deref()).await?;
+    for _ in 1..PAGES_MAX {
+        let found = u16::try_from(filled.tasks.len()).unwrap_or(u16::MAX);
+        let left = args.limit.saturating_sub(found);
+        let Some(next) = filled.next.as_deref().filter(|_| left > 0) else {
+            break;
+        };
+        let page = args.page(admin, left, Some(next)).await?;
+        filled.tasks.extend(page.tasks);
+        filled.next = page.next;
+    }
+    Ok(filled)
+}
+
 /// A cursor that is none is a mistake in the command line, as a limit is.
 fn cursor_of_usage(error: anyhow::Error) -> anyhow::Error {
     let refused = error.downcast_ref::<Refused>();
@@ -94,8 +105,22 @@ fn cursor_of_usage(error: anyhow::Error) -> anyhow::Error {
 }
 
 impl ListArgs {
-    fn query(&self) -> Vec<(&'static str, String)> {
-        let limit = Some(self.limit.to_string());
+    async fn page(&self, admin: &Admin, limit: u16, cursor: Option<&str>) -> Result<PageAnswer> {
+        let query = self.query(limit, cursor);
+        let query: Vec<(&str, &str)> = query
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let page = admin.get("/tasks", &query).await;
+        let page: PageAnswer = page.map_err(cursor_of_usage)?;
+        if page.tasks.iter().any(|task| !task.is_object()) {
+            bail!("the admin API's answer is no list of tasks: is this the right URL, and as new?");
+        }
+        Ok(page)
+    }
+
+    fn query(&self, limit: u16, cursor: Option<&str>) -> Vec<(&'static str, String)> {
+        let limit = Some(limit.to_string());
         let all = [
             ("tenant", self.tenant.as_ref().map(ToString::to_string)),
             ("state", self.state.clone()),
@@ -106,7 +131,7 @@ impl ListArgs {
             ("model", self.model.as_ref().map(ToString::to_string)),
             ("error", self.error.clone()),
             ("limit", limit),
-            ("cursor", self.cursor.clone()),
+            ("cursor", cursor.map(str::to_owned)),
         ];
         all.into_iter()
             .filter_map(|(name, value)| Some((name, value?)))

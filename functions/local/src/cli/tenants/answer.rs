@@ -1,9 +1,9 @@
 //! A tenant as the admin API tells it, and as commands show it.
 
 use anyhow::Result;
-use fluxgate_core::id::TenantId;
+use fluxgate_core::id::{EndpointId, TenantId};
 use fluxgate_core::tenant::{Limits, RetentionDays};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cli::accounts::{self, AccountAnswer};
@@ -32,11 +32,17 @@ pub(super) struct TenantAnswer {
     pub(super) account: Option<AccountAnswer>,
 }
 
-#[derive(Deserialize)]
+/// Shown as it is answered.
+#[derive(Deserialize, Serialize)]
 struct EndpointAnswer {
-    id: Value,
-    url: Value,
-    enabled: Value,
+    id: EndpointId,
+    /// Not told by an earlier release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// One that is read has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    enabled: bool,
 }
 
 /// The tenant as it is now.
@@ -74,9 +80,7 @@ impl TenantAnswer {
             },
             "destination": self.destination(), "trust": trust.collect::<Vec<_>>(), "limits": self.limits,
             "unarchived": self.unarchived, "retention": self.retention,
-            "endpoints": endpoints.iter().map(|endpoint| json!({
-                "id": endpoint.id, "url": endpoint.url, "enabled": endpoint.enabled,
-            })).collect::<Vec<_>>(),
+            "endpoints": endpoints,
         });
         if self.issuers().contains(&LOCAL_ISSUER) {
             view["local_issuer"] = json!({ "iss": LOCAL_ISSUER, "aud": LOCAL_AUDIENCE });

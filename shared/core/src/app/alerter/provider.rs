@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::{Alerter, locked};
-use crate::base::error::{Kind, Reason, Result};
+use crate::base::error::{Error, Kind, Reason, Result};
 use crate::base::id::{ModelId, RunId, TenantId};
 use crate::base::metric;
 use crate::base::time::Timestamp;
@@ -126,21 +126,36 @@ impl ObservedProvider {
 
     fn saw<T>(&self, answer: Result<T>) -> Result<T> {
         match &answer {
-            Err(error) if error.kind == Kind::Unavailable => self.alerter.saw_provider(false),
+            Err(error) if has_no_answer(error) => self.alerter.saw_provider(false),
             _ => self.alerter.saw_provider(true),
         }
+        count_refusal(&answer);
         answer
     }
 
     /// Of an answer that may be a remembered one, only failures tell something.
     fn saw_failure<T>(&self, answer: Result<T>) -> Result<T> {
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.kind == Kind::Unavailable)
-        {
+        if answer.as_ref().is_err_and(has_no_answer) {
             self.alerter.saw_provider(false);
         }
+        count_refusal(&answer);
         answer
+    }
+}
+
+/// A refusal of the account is an answer: the operator mends another thing than after an outage.
+fn has_no_answer(error: &Error) -> bool {
+    error.kind == Kind::Unavailable && !error.is(Reason::AccountRefused)
+}
+
+/// A gateway that was started with a refused account has no catalogue and sends no submit, so
+/// submits alone would never tell.
+fn count_refusal<T>(answer: &Result<T>) {
+    if answer
+        .as_ref()
+        .is_err_and(|error| error.is(Reason::AccountRefused))
+    {
+        metric::ACCOUNT_REFUSALS.count();
     }
 }
 

@@ -254,6 +254,7 @@ impl BatchIntake {
             job: 1,
             cancelled_at: None,
             ended_at: None,
+            erased: false,
         }
     }
 }

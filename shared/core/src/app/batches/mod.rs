@@ -2,6 +2,7 @@
 
 mod admit;
 mod cancel;
+mod erase;
 mod follow;
 mod intake;
 mod read;

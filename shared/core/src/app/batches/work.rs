@@ -168,8 +168,11 @@ impl BatchWork {
                 next.count(before, after);
             }
             edit(&mut next);
-            let after = chunk.as_ref().map(|(_, after)| after);
-            match store.update_batch(&next, after).await {
+            let after = chunk.as_ref().map(|(_, after)| match next.erased {
+                true => after.erased(),
+                false => after.clone(),
+            });
+            match store.update_batch(&next, after.as_ref()).await {
                 Err(error) if error.is(Reason::VersionMoved) => {}
                 written => return written.map(|()| next),
             }

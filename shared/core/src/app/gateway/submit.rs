@@ -177,11 +177,10 @@ impl Submits {
         let tasks_in_flight_max = tenant.limits.tasks_in_flight.map(origin.places);
         let outputs_asked = outputs_asked(model, &inputs);
         let (weight, makes) = (tenant.limits.weight(), model.makes);
-        let (tenant, model) = (request.tenant, request.model);
         let new = NewTaskParts {
-            tenant,
+            tenant: request.tenant,
             trace: request.trace,
-            model,
+            model: request.model,
             callback: request.callback,
             metadata: request.metadata,
             price,
@@ -202,7 +201,6 @@ impl Submits {
                 key_terms,
                 ..admission.await?
             };
-            follow_new(&admission.task);
             self.context.tasks().admit(admission).await
         };
         let admitted = admitted.await;
@@ -213,6 +211,8 @@ impl Submits {
         match admitted? {
             Admitted::Existing(task) => there(*task),
             Admitted::New(task) => {
+                // Not before: a request must not name a task that was never stored.
+                follow_new(&task);
                 count_new(&task);
                 match task.state {
                     State::Admitted => Ok(*task),

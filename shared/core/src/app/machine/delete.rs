@@ -16,7 +16,7 @@ pub(crate) enum DeletionOutcome {
 
 impl Machine {
     /// Empties the task; one that still waits is cancelled first. What was not sent of its events
-    /// never is.
+    /// never is, and what receivers answered is dropped.
     pub(crate) async fn delete(&self, task: Task) -> Result<DeletionOutcome> {
         let task = self.ended(task).await?;
         if !task.state.is_end() {
@@ -24,7 +24,7 @@ impl Machine {
         }
         match self.signal(task, Signal::Delete).await? {
             SignalOutcome::Changed(task) => {
-                self.cancel_deliveries(&task).await;
+                self.drop_deliveries(&task).await;
                 Ok(DeletionOutcome::Done)
             }
             // Somebody else was first.
@@ -43,35 +43,42 @@ impl Machine {
     /// What receivers answered goes out of the task's deliveries; they stay until they expire.
     pub(crate) async fn erase_answers(&self, task: &Task) -> Result<()> {
         for delivery in self.context.deliveries().of_task(task).await? {
-            self.change_delivery(&delivery, DeliverySignal::Erase)
+            self.change_delivery(delivery, DeliverySignal::Erase)
                 .await?;
         }
         Ok(())
     }
 
     /// The task is deleted whatever becomes of this: whoever comes to send one finds that out.
-    async fn cancel_deliveries(&self, task: &Task) {
-        let cancelled = async {
+    async fn drop_deliveries(&self, task: &Task) {
+        let dropped = async {
             for delivery in self.context.deliveries().of_task(task).await? {
-                self.change_delivery(&delivery, DeliverySignal::Cancel)
+                let cancelling = self.change_delivery(delivery, DeliverySignal::Cancel);
+                let delivery = cancelling.await?;
+                self.change_delivery(delivery, DeliverySignal::Erase)
                     .await?;
             }
             Ok::<(), Error>(())
         };
-        if let Err(error) = cancelled.await {
+        if let Err(error) = dropped.await {
             let error = error.with_causes();
-            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "could not cancel the deliveries of a deleted task; each is cancelled when it is due");
+            tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, error, "could not drop the deliveries of a deleted task; each is cancelled when it is due, and an erasure drops what receivers answered");
         }
     }
 
-    async fn change_delivery(&self, delivery: &Delivery, signal: DeliverySignal) -> Result<()> {
-        let Ok(after) = transition(delivery, signal, self.context.now()) else {
-            return Ok(());
+    /// The delivery as it is afterwards.
+    async fn change_delivery(
+        &self,
+        delivery: Delivery,
+        signal: DeliverySignal,
+    ) -> Result<Delivery> {
+        let Ok(after) = transition(&delivery, signal, self.context.now()) else {
+            return Ok(delivery);
         };
         match self.context.deliveries().update(&after, None).await {
             // It is being sent, or somebody else cancels it.
-            Err(error) if error.is(Reason::VersionMoved) => Ok(()),
-            written => written,
+            Err(error) if error.is(Reason::VersionMoved) => Ok(delivery),
+            written => written.map(|()| after),
         }
     }
 }

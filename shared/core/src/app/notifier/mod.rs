@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::pace::{Busy, Pace, Place};
+use self::pace::{Allowed, Busy, Pace, Place};
 use super::attempt::attempt_of;
 use super::held::tell_held;
 use super::jobs::{JobOutcome, Jobs, Worker};
-use super::traced::{attempt_of_delivery, follow_event};
+use super::traced::{JobProgress, attempt_of_delivery, follow_event};
 use super::{Callbacks, Context};
 use crate::base::error::{Reason, Result};
 use crate::base::id::{DeliveryId, EndpointId, TenantId};
 use crate::domain::task::Job;
 use crate::domain::webhook::{
-    Attempt, Delivery, DeliverySignal, DeliveryState, Endpoint, Rejected, transition,
+    Attempt, Delivery, DeliverySignal, DeliveryState, Endpoint, Rejected, Target, transition,
 };
 use crate::port::{About, Lease, Queue, SendOutcome, Timer};
 
@@ -63,8 +63,10 @@ struct Begun {
 /// What became of a job.
 enum Worked {
     Out(JobOutcome),
-    /// All places of this endpoint are taken.
-    NoPlace(EndpointId),
+    /// Nothing was done: it is not its time, for so long.
+    Later(u64),
+    /// The same, because all places of this endpoint are taken.
+    NoPlace(EndpointId, u64),
 }
 
 /// What a look at the endpoint says.
@@ -78,6 +80,10 @@ enum Reach {
 #[async_trait]
 impl Worker for Notifier {
     async fn work(&self, lease: &Lease) -> Result<()> {
+        self.progress(lease).await.map(drop)
+    }
+
+    async fn progress(&self, lease: &Lease) -> Result<JobProgress> {
         let tries = lease.failures;
         let outcome = match &lease.job {
             Job::Deliver {
@@ -93,9 +99,10 @@ impl Worker for Notifier {
                 endpoint,
                 recovery,
             } => self.recover(tenant, endpoint, *recovery, tries).await,
-            _ => return Jobs::refuse(lease),
+            _ => return Jobs::refuse(lease).map(|()| JobProgress::Made),
         };
-        self.jobs.settle(lease, outcome).await
+        self.jobs.settle(lease, outcome).await?;
+        Ok(JobProgress::Made)
     }
 
     async fn after_panic(&self, lease: &Lease) -> Result<()> {
@@ -134,28 +141,26 @@ impl Notifier {
         tries: u32,
     ) -> Result<JobOutcome> {
         let worked = self.try_delivery(tenant, id, round, tries).await?;
-        Ok(self.outcome(&worked))
+        Ok(worked.outcome())
     }
 
-    fn outcome(&self, worked: &Worked) -> JobOutcome {
-        match worked {
-            Worked::Out(outcome) => *outcome,
-            Worked::NoPlace(_) => JobOutcome::AgainAfterMs(self.jobs.jittered_ms(BUSY_DELAY_MS)),
-        }
-    }
-
-    /// A job that found no place looks again when one is free, or after a while.
-    async fn settle(&self, lease: &Lease, worked: Result<Worked>) -> Result<()> {
-        let outcome = worked.as_ref().map(|worked| self.outcome(worked));
+    /// A job that found no place looks again when one is free, or when it may expect one.
+    async fn settle(&self, lease: &Lease, worked: Result<Worked>) -> Result<JobProgress> {
+        let outcome = worked.as_ref().map(Worked::outcome);
         self.jobs
             .settle(lease, outcome.map_err(Clone::clone))
             .await?;
-        if let Ok(Worked::NoPlace(endpoint)) = worked
-            && !self.pace.wait(&endpoint, lease.job.clone())
-        {
-            self.jobs.hasten(&lease.job);
-        }
-        Ok(())
+        Ok(match worked {
+            Ok(Worked::NoPlace(endpoint, _)) => {
+                // A queue where another message costs more cannot hasten one either.
+                if self.timer.is_none() && !self.pace.wait(&endpoint, lease.job.clone()) {
+                    self.jobs.hasten(&lease.job);
+                }
+                JobProgress::None
+            }
+            Ok(Worked::Later(_)) => JobProgress::None,
+            _ => JobProgress::Made,
+        })
     }
 
     async fn try_delivery(
@@ -175,32 +180,39 @@ impl Notifier {
         }
         if delivery.round > round || delivery.state != DeliveryState::Pending {
             self.finish_telling(&delivery, round).await?;
+            self.call_next(&delivery.target);
             return Ok(Worked::Out(JobOutcome::Done));
         }
         attempt_of_delivery(delivery.attempts_made().saturating_add(1));
         if about.is_deleted() {
             let outcome = self.moved(&delivery, DeliverySignal::Drop).await;
+            self.call_next(&delivery.target);
             return outcome.map(Worked::Out);
         }
         let endpoint = match self.reach(&delivery).await? {
             Reach::Send(endpoint) => endpoint.map(|endpoint| *endpoint),
-            Reach::Later(delay_ms) => return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms))),
-            Reach::Moved(signal) => return self.moved(&delivery, signal).await.map(Worked::Out),
+            Reach::Later(delay_ms) => return Ok(Worked::Later(delay_ms)),
+            Reach::Moved(signal) => {
+                let outcome = self.moved(&delivery, signal).await;
+                self.call_next(&delivery.target);
+                return outcome.map(Worked::Out);
+            }
         };
         let predecessor = self.predecessor(&delivery, &about, endpoint.as_ref());
         if let Some(predecessor) = predecessor.await? {
-            let delay_ms = self.after_predecessor_ms(&predecessor);
-            return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
+            let delay_ms = self.after_predecessor_ms(&predecessor, endpoint.as_ref());
+            return Ok(Worked::Later(delay_ms));
         }
         let place = match self.place_soon(endpoint.as_ref(), &delivery).await {
             Ok(place) => place,
-            Err((Busy::Full, endpoint)) => return Ok(Worked::NoPlace(endpoint)),
-            Err((Busy::Paced, _)) => {
-                let delay_ms = self.jobs.jittered_ms(BUSY_DELAY_MS);
-                return Ok(Worked::Out(JobOutcome::AgainAfterMs(delay_ms)));
+            Err((busy, endpoint, delay_ms)) => {
+                return Ok(match busy {
+                    Busy::Full => Worked::NoPlace(endpoint, delay_ms),
+                    Busy::Paced => Worked::Later(delay_ms),
+                });
             }
         };
-        let target = endpoint.as_ref().map(|endpoint| endpoint.id.clone());
+        let target = delivery.target.clone();
         let begun = Begun {
             delivery,
             endpoint,
@@ -208,28 +220,55 @@ impl Notifier {
         };
         let outcome = self.attempt(begun, &about, place.as_ref()).await;
         drop(place);
-        for next in target.map_or_else(Vec::new, |id| self.pace.next_waiting(&id)) {
-            self.jobs.hasten(&next);
-        }
+        self.call_next(&target);
         outcome.map(Worked::Out)
     }
 
-    /// A place at once, or in a moment if its answers make room.
+    /// Who waits for the place that this delivery had, or was called to. One that ends without an
+    /// attempt passes the call on.
+    fn call_next(&self, target: &Target) {
+        let Target::Endpoint(endpoint) = target else {
+            return;
+        };
+        for next in self.pace.next_waiting(endpoint) {
+            self.jobs.hasten(&next);
+        }
+    }
+
+    /// A place at once, or in a moment if its answers make room; else how long to sleep.
     async fn place_soon(
         &self,
         endpoint: Option<&Endpoint>,
         delivery: &Delivery,
-    ) -> Result<Option<Place>, (Busy, EndpointId)> {
+    ) -> Result<Option<Place>, (Busy, EndpointId, u64)> {
+        let Some(endpoint) = endpoint else {
+            // A task's own callback needs no place.
+            return Ok(None);
+        };
         let tries = PLACE_WAIT_MS / PLACE_LOOK_MS;
         let mut found = self.place(endpoint, delivery);
         for _ in 0..tries {
-            let (Err((Busy::Full, _)), Some(timer)) = (&found, &self.timer) else {
+            let (Err(Busy::Full), Some(timer)) = (&found, &self.timer) else {
                 break;
             };
             timer.sleep_ms(PLACE_LOOK_MS).await;
             found = self.place(endpoint, delivery);
         }
-        found
+        let allowed = self.allowed(endpoint);
+        found.map(Some).map_err(|busy| {
+            let now = self.context.now();
+            let delay_ms = self.pace.put_off_ms(&endpoint.id, allowed, now);
+            let delay_ms = self.jobs.jittered_ms(delay_ms.max(BUSY_DELAY_MS));
+            (busy, endpoint.id.clone(), delay_ms)
+        })
+    }
+
+    fn allowed(&self, endpoint: &Endpoint) -> Allowed {
+        let usual = self.context.bounds.relay.endpoint_concurrency;
+        Allowed {
+            concurrency: endpoint.concurrency.unwrap_or(usual),
+            per_second: endpoint.rate_per_second,
+        }
     }
 
     async fn attempt(
@@ -252,10 +291,11 @@ impl Notifier {
         };
         let started = self.context.now();
         let outcome = self.callbacks.send(request).await;
+        let ended = self.context.now();
         if let Some(place) = place {
-            place.note(matches!(outcome, SendOutcome::Answered(_)));
+            place.note(matches!(outcome, SendOutcome::Answered(_)), started, ended);
         }
-        let attempt = attempt_of(&outcome, started, self.context.now());
+        let attempt = attempt_of(&outcome, started, ended);
         let retry_after_ms = match &outcome {
             SendOutcome::Answered(answer) => answer.retry_after_ms,
             SendOutcome::Failed { .. } => None,
@@ -303,6 +343,17 @@ impl Notifier {
         match self.context.deliveries().update(delivery, None).await {
             Err(error) if error.is(Reason::VersionMoved) => Ok(false),
             written => written.map(|()| true),
+        }
+    }
+}
+
+impl Worked {
+    fn outcome(&self) -> JobOutcome {
+        match self {
+            Self::Out(outcome) => *outcome,
+            Self::Later(delay_ms) | Self::NoPlace(_, delay_ms) => {
+                JobOutcome::AgainAfterMs(*delay_ms)
+            }
         }
     }
 }

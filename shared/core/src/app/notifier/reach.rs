@@ -3,7 +3,6 @@
 use super::pace::{Busy, Place};
 use super::{BUSY_DELAY_MS, Notifier, Reach};
 use crate::base::error::{Kind, Result};
-use crate::base::id::EndpointId;
 use crate::domain::webhook::{
     Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Target,
 };
@@ -90,34 +89,32 @@ impl Notifier {
     }
 
     /// Nothing changes before the predecessor's next attempt, unless somebody replays or cancels
-    /// it; one that is held waits for its tenant.
-    pub(super) fn after_predecessor_ms(&self, predecessor: &Delivery) -> u64 {
+    /// it; one that is held waits for its tenant. Before its first it may be put off as long as
+    /// one would be now.
+    pub(super) fn after_predecessor_ms(
+        &self,
+        predecessor: &Delivery,
+        endpoint: Option<&Endpoint>,
+    ) -> u64 {
         let now = self.context.now();
+        let behind_ms = endpoint.map_or(0, |endpoint| {
+            let allowed = self.allowed(endpoint);
+            self.pace.behind_ms(&endpoint.id, allowed, now)
+        });
         let due_ms = match (predecessor.state, predecessor.next_at) {
             (DeliveryState::Held, _) => PREDECESSOR_DELAY_MAX_MS,
-            (_, due) => due.map_or(0, |due| due.since_ms(now)),
+            (_, due) => due.map_or(0, |due| due.since_ms(now)).max(behind_ms),
         };
         due_ms.clamp(PREDECESSOR_DELAY_MS, PREDECESSOR_DELAY_MAX_MS)
     }
 
-    /// A place among the callbacks under way to an endpoint. A task's own callback needs none.
-    pub(super) fn place(
-        &self,
-        endpoint: Option<&Endpoint>,
-        delivery: &Delivery,
-    ) -> Result<Option<Place>, (Busy, EndpointId)> {
-        let Some(endpoint) = endpoint else {
-            return Ok(None);
-        };
-        let concurrency = endpoint
-            .concurrency
-            .unwrap_or(self.context.bounds.relay.endpoint_concurrency);
-        let rate = endpoint.rate_per_second;
+    /// A place among the callbacks under way to an endpoint.
+    pub(super) fn place(&self, endpoint: &Endpoint, delivery: &Delivery) -> Result<Place, Busy> {
         let now = self.context.now();
-        self.pace.has_come(&endpoint.id, &delivery.job(now).job);
-        self.pace
-            .take(&endpoint.id, concurrency, rate, now)
-            .map(Some)
-            .map_err(|busy| (busy, endpoint.id.clone()))
+        let found = self.pace.take(&endpoint.id, self.allowed(endpoint), now);
+        if found.as_ref().err() != Some(&Busy::Full) {
+            self.pace.has_come(&endpoint.id, &delivery.job(now).job);
+        }
+        found
     }
 }

@@ -1,5 +1,5 @@
-//! Erases what tasks were about: inputs, callback URLs, metadata, words and links, and what
-//! receivers answered. Their ledger lines and sums stay.
+//! Erases what tasks were about: inputs, callback URLs, metadata, words and links, what receivers
+//! answered, and the words of batches. Their ledger lines and sums stay.
 //!
 //! An erasure keeps no record of its own: each task says whether it was erased. So it may be killed
 //! anywhere, and begun again by anybody.
@@ -13,7 +13,7 @@ use super::OperatorTasks;
 use crate::app::machine::DeletionOutcome;
 use crate::app::traced::task_span;
 use crate::base::error::{Error, Kind, Result, Retry};
-use crate::base::id::{TaskId, TenantId};
+use crate::base::id::{BatchId, TaskId, TenantId};
 use crate::base::time::Timestamp;
 use crate::domain::task::{LeftOutput, Output, Signal, State, Task};
 use crate::domain::tenant::{Actor, Destination, Tenant};
@@ -53,10 +53,18 @@ pub struct ErasureStep {
     pub wait_ms: u64,
 }
 
-/// Where an erasure is: what was made before it began, behind this task.
+/// Where an erasure is, of what was made before it began.
 struct Cursor {
     began: Timestamp,
-    after: Option<TaskId>,
+    place: Place,
+}
+
+/// Batches come first, newest first; then the tasks, oldest first.
+enum Place {
+    /// Older ones than this one.
+    Batches(Option<BatchId>),
+    /// Behind this one.
+    Tasks(Option<TaskId>),
 }
 
 impl OperatorTasks {
@@ -83,10 +91,26 @@ impl OperatorTasks {
             step.batches_cancelled = cancelling.await?;
         }
         let started = self.context.now();
-        let (began, mut after) = match cursor {
-            Some(cursor) => (cursor.began, cursor.after),
-            None if erasure.dry_run => (started, None),
-            None => (self.context.renew_input_key(tenant).await?, None),
+        let Cursor { began, place } = match cursor {
+            Some(cursor) => cursor,
+            None if erasure.dry_run => Cursor::tasks(started, None),
+            None => Cursor {
+                began: self.context.renew_input_key(tenant).await?,
+                place: Place::Batches(None),
+            },
+        };
+        let mut after = match place {
+            Place::Tasks(after) => after,
+            Place::Batches(before) => {
+                let until = started.plus_ms(TIME_MAX_MS);
+                let erasing = self.batches.erase_all(tenant, began, before, until);
+                if let Some(before) = erasing.await? {
+                    let place = Place::Batches(Some(before));
+                    step.next = Some(Cursor { began, place }.to_string());
+                    return Ok(step);
+                }
+                None
+            }
         };
         loop {
             let tasks = self.context.tasks();
@@ -102,7 +126,7 @@ impl OperatorTasks {
             }
             let is_late = self.context.now().since_ms(started) >= TIME_MAX_MS;
             if is_late && !is_last || step.wait_ms > 0 {
-                step.next = Some(Cursor { began, after }.to_string());
+                step.next = Some(Cursor::tasks(began, after).to_string());
                 return Ok(step);
             }
             if is_last {
@@ -145,9 +169,12 @@ impl OperatorTasks {
         self.record_erasure(tenant, erasure, Some(id), actor)
             .await?;
         let mut step = ErasureStep::default();
-        self.erase_one(task, record.as_ref(), erasure, &mut step)
+        self.erase_one(task.clone(), record.as_ref(), erasure, &mut step)
             .await?;
         if step.running == 0 {
+            if !erasure.dry_run {
+                self.batches.erase_references(&task).await?;
+            }
             return Ok(step);
         }
         let text = "the task was sent to the model's provider, which cannot stop it; erase it when it has ended";
@@ -164,6 +191,10 @@ impl OperatorTasks {
     ) -> Result<()> {
         if task.deleted.is_some() {
             step.erased_before += 1;
+            // Its tenant's deletion may have left them, or a delivery was under way.
+            if !erasure.dry_run {
+                self.machine.erase_answers(&task).await?;
+            }
             return self.left_outputs(task, tenant, erasure, step).await;
         }
         if erasure.dry_run {
@@ -298,24 +329,44 @@ fn destination_of(output: &Output, tenant: Option<&Tenant>) -> Option<Destinatio
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after = self.after.as_ref().map_or("", TaskId::as_str);
-        write!(f, "{}.{after}", self.began.0)
+        write!(f, "{}.", self.began.0)?;
+        match &self.place {
+            Place::Batches(before) => write!(f, "~{}", before.as_ref().map_or("", BatchId::as_str)),
+            Place::Tasks(after) => f.write_str(after.as_ref().map_or("", TaskId::as_str)),
+        }
     }
 }
 
 impl Cursor {
+    fn tasks(began: Timestamp, after: Option<TaskId>) -> Self {
+        Self {
+            began,
+            place: Place::Tasks(after),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let parts = text.split_once('.');
-        let parsed = parts.and_then(|(began, after)| {
-            let task = (!after.is_empty()).then(|| TaskId::parse(after));
+        let parsed = parts.and_then(|(began, place)| {
             Some(Self {
                 began: Timestamp(began.parse().ok()?),
-                after: task.transpose().ok()?,
+                place: Place::parse(place)?,
             })
         });
         parsed.ok_or_else(|| {
             let text = "the cursor is none of an erasure; begin it again without one";
             Error::invalid("invalid_cursor", text).field("cursor")
         })
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        let batch = text.strip_prefix('~').map(BatchId::parse);
+        match batch {
+            Some(batch) => Some(Self::Batches(Some(batch.ok()?))),
+            None if text.is_empty() => Some(Self::Tasks(None)),
+            None => Some(Self::Tasks(Some(TaskId::parse(text).ok()?))),
+        }
     }
 }

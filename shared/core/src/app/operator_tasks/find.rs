@@ -134,13 +134,11 @@ impl Search {
         self.found.len() >= self.limit || self.looked_at >= self.looks_max
     }
 
-    /// True when the page ends with this task.
-    fn look(&mut self, query: &OperatorTaskQuery, task: Task) -> bool {
+    fn look(&mut self, query: &OperatorTaskQuery, task: Task) {
         self.looked_at += 1;
         if query.wants(&task, self.now) {
             self.found.push(task);
         }
-        self.is_full()
     }
 
     fn page(self, next: Option<TaskPlace>) -> OperatorTaskPage {
@@ -198,7 +196,8 @@ impl OperatorTasks {
         Ok(ids)
     }
 
-    /// The task that the page ends with, if it ends here.
+    /// The task that the page ends with, if it ends here. All of the tenant's open tasks are read
+    /// in any case, so each of them is looked at: the page after would read them again.
     async fn open(
         &self,
         tenant: &TenantId,
@@ -210,7 +209,8 @@ impl OperatorTasks {
         let left = open.tasks.into_iter();
         for task in left.filter(|task| after.is_none_or(|after| task.id > *after)) {
             let id = task.id.clone();
-            if search.look(query, task) {
+            search.look(query, task);
+            if search.found.len() >= search.limit {
                 return Ok(Some(id));
             }
         }
@@ -239,7 +239,8 @@ impl OperatorTasks {
                     return Ok(None);
                 }
                 let id = task.id.clone();
-                if search.look(query, task) {
+                search.look(query, task);
+                if search.is_full() {
                     return Ok(Some(id));
                 }
             }

@@ -1,6 +1,9 @@
 //! Resolves ambiguous submits. They are never sent again, but looked up in the provider's own list,
 //! which may show the run or prove that there is none.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::Watcher;
 use super::likeness::Sought;
 use crate::app::media::parse_inputs;
@@ -18,9 +21,10 @@ const LIST_KEPT_MS: u64 = 6 * 86_400_000;
 
 /// What the provider's list says of a submit in doubt.
 enum Evidence {
-    Found(Box<ProviderRun>),
-    /// The list holds every run of that time, and none can be this one.
-    Denied,
+    Found(Arc<ProviderRun>),
+    /// The list holds every run of that time, and none can be this one. With the time when its
+    /// reading began.
+    Denied(Timestamp),
     Unclear,
 }
 
@@ -45,11 +49,11 @@ impl Watcher {
             Evidence::Found(run) => {
                 return Ok(self
                     .machine
-                    .signal(task, run.signal(Via::Resolve))
+                    .signal(task, Arc::unwrap_or_clone(run).signal(Via::Resolve))
                     .await?
                     .task());
             }
-            Evidence::Denied => self.deny(task).await?,
+            Evidence::Denied(read_at) => self.deny(task, read_at).await?,
             Evidence::Unclear => task,
         };
         if task.state != State::Unknown
@@ -65,13 +69,14 @@ impl Watcher {
 
     /// Records the denial, and ends the task after enough of them. A run that appears later is an
     /// orphan.
-    async fn deny(&self, task: Task) -> Result<Task> {
+    async fn deny(&self, task: Task, read_at: Timestamp) -> Result<Task> {
         let terms = self.context.bounds.denial;
         let task = self
             .machine
             .signal(
                 task,
                 Signal::Denied {
+                    read_at,
                     gap_ms: terms.gap_ms(),
                 },
             )
@@ -112,24 +117,32 @@ impl Watcher {
             .provider
             .runs_between(&task.model, from, until, &trace)
             .await?;
-        let speaks = may_deny && list.whole && self.clocks_agree(&list);
-        self.judge(&sought, list.runs, speaks).await
+        let speaks_of = list.read_at.filter(|read_at| {
+            may_deny && list.whole && *read_at >= stretch.until && clocks_agree(&list)
+        });
+        self.judge(&sought, list.runs, speaks_of).await
     }
 
-    /// `speaks`: what the list does not show does not exist.
+    /// `speaks_of`: what the list does not show did not exist then.
     async fn judge(
         &self,
         sought: &Sought,
-        runs: Vec<ProviderRun>,
-        speaks: bool,
+        runs: Vec<Arc<ProviderRun>>,
+        speaks_of: Option<Timestamp>,
     ) -> Result<Evidence> {
-        let mut runs: Vec<ProviderRun> = runs
+        let mut runs: Vec<Arc<ProviderRun>> = runs
             .into_iter()
-            .filter(|run| sought.is(run) || (speaks && sought.may_be(run)))
+            .filter(|run| sought.is(run) || (speaks_of.is_some() && sought.may_be(run)))
             .collect();
         runs.sort_by_key(|run| run.created_at);
         let ids: Vec<_> = runs.iter().map(|run| run.id.clone()).collect();
-        let claimed = self.context.tasks().claimed(&ids).await?;
+        let claimed: HashSet<_> = self
+            .context
+            .tasks()
+            .claimed(&ids)
+            .await?
+            .into_iter()
+            .collect();
         runs.retain(|run| !claimed.contains(&run.id));
         // A newer run may belong to a submit that is still waiting for its answer.
         let settled = |run: &ProviderRun| {
@@ -138,12 +151,11 @@ impl Watcher {
             })
         };
         if let Some(n) = runs.iter().position(|run| sought.is(run) && settled(run)) {
-            return Ok(Evidence::Found(Box::new(runs.swap_remove(n))));
+            return Ok(Evidence::Found(runs.swap_remove(n)));
         }
-        Ok(if speaks && runs.is_empty() {
-            Evidence::Denied
-        } else {
-            Evidence::Unclear
+        Ok(match speaks_of {
+            Some(read_at) if runs.is_empty() => Evidence::Denied(read_at),
+            _ => Evidence::Unclear,
         })
     }
 
@@ -164,13 +176,13 @@ impl Watcher {
                 .plus_ms(uploads_ms),
         }
     }
+}
 
-    /// The list is requested by our clock but kept by the provider's, so it proves nothing unless
-    /// the two agree. The answer's `Date` header shows that even if the list is empty.
-    fn clocks_agree(&self, list: &RunList) -> bool {
-        let now = self.context.now();
-        list.told_at.is_some_and(|told_at| {
-            told_at.since_ms(now).max(now.since_ms(told_at)) <= CLOCK_SKEW_MS
-        })
-    }
+/// The list is requested by our clock but kept by the provider's, so it proves nothing unless the
+/// two agree. The answer's `Date` header shows that even if the list is empty.
+fn clocks_agree(list: &RunList) -> bool {
+    let (Some(told_at), Some(read_at)) = (list.told_at, list.read_at) else {
+        return false;
+    };
+    told_at.since_ms(read_at).max(read_at.since_ms(told_at)) <= CLOCK_SKEW_MS
 }

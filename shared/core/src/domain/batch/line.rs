@@ -7,6 +7,8 @@ use crate::base::id::TaskId;
 
 /// Stored texts of a refusal are cut here, so that a chunk's size is bounded.
 const MESSAGE_CHARS_MAX: usize = 400;
+/// In place of a refusal's text, which may quote the line.
+const ERASED: &str = "what was said of the line was erased; the code is what is left of it";
 
 /// What became of one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,18 @@ impl LineResult {
         match self {
             Self::Admitted { task } | Self::Ended { task, .. } => Some(task),
             Self::Waiting | Self::Refused { .. } => None,
+        }
+    }
+
+    /// The code is one of Fluxgate's own; the rest may quote the line.
+    fn erased(self) -> Self {
+        match self {
+            Self::Refused { code, .. } => Self::Refused {
+                code,
+                message: ERASED.to_owned(),
+                field: None,
+            },
+            other => other,
         }
     }
 
@@ -112,13 +126,42 @@ impl BatchChunk {
         u32::try_from(found.count()).unwrap_or(u32::MAX)
     }
 
-    /// These results, and of each line the later one of both.
+    /// Without the tenant's own words: references, and what refusals quote.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        let lines = self.lines.iter().cloned().map(|line| BatchLine {
+            reference: None,
+            result: line.result.erased(),
+            ..line
+        });
+        Self {
+            lines: lines.collect(),
+        }
+    }
+
+    /// Without the names of the lines that became this task.
+    #[must_use]
+    pub fn without_reference_to(&self, task: &TaskId) -> Self {
+        let lines = self.lines.iter().cloned().map(|line| BatchLine {
+            reference: line.reference.filter(|_| line.result.task() != Some(task)),
+            ..line
+        });
+        Self {
+            lines: lines.collect(),
+        }
+    }
+
+    /// These results, and of each line the later one of both. References are never taken from the
+    /// other, which may be older than their erasure.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
         let lines = self.lines.iter().zip(&other.lines);
         let later = |(ours, theirs): (&BatchLine, &BatchLine)| {
             let is_later = theirs.result.stage() > ours.result.stage();
-            if is_later { theirs } else { ours }.clone()
+            BatchLine {
+                result: if is_later { theirs } else { ours }.result.clone(),
+                ..ours.clone()
+            }
         };
         Self {
             lines: lines.map(later).collect(),

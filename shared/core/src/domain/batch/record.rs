@@ -82,6 +82,9 @@ pub struct Batch {
     /// All its tasks have ended, and none will be admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// The operator has erased its words; whoever writes lines of it leaves them out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 /// A store removes a batch later than nobody sees it any more, so that its job ends it first.
@@ -120,6 +123,17 @@ impl Batch {
             ..other.clone()
         };
         *self == other
+    }
+
+    /// Without the client's own key, one version on.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        Self {
+            version: self.version + 1,
+            key: None,
+            erased: true,
+            ..self.clone()
+        }
     }
 
     /// Counts what changed in one chunk, from what is stored to what will be.

@@ -27,6 +27,7 @@ fn batch(lines: u32) -> Batch {
         job: 1,
         cancelled_at: None,
         ended_at: None,
+        erased: false,
     }
 }
 
@@ -155,4 +156,25 @@ fn a_line_is_a_task_s_body_and_what_is_wrong_with_it_is_named() {
         let error = LineRequest::parse(line.as_bytes()).unwrap_err();
         assert_eq!(error.field.as_deref(), field, "{line}: {error:?}");
     }
+}
+
+#[test]
+fn a_reference_that_was_erased_does_not_come_back_with_a_later_result() {
+    let mut named = chunk(&[ended(true), refused(), LineResult::Waiting]);
+    for line in &mut named.lines {
+        line.reference = Some("Jane Roe".to_owned());
+    }
+    let task = TaskId::parse(&"a".repeat(32)).unwrap();
+
+    let of_task = named.without_reference_to(&task);
+    let merged = chunk(&[admitted(), refused(), LineResult::Waiting]).merged(&named);
+
+    let references = |chunk: &BatchChunk| {
+        let lines = chunk.lines.iter();
+        lines.map(|it| it.reference.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(references(&of_task), [false, true, true]);
+    assert_eq!(references(&named.erased()), [false, false, false]);
+    assert_eq!(references(&merged), [false, false, false]);
+    assert_eq!(merged.lines[0].result, ended(true));
 }

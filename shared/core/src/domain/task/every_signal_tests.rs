@@ -160,7 +160,10 @@ fn of_runs() -> Vec<Signal> {
         Signal::Cancel,
         Signal::Queued(TICKET),
         Signal::SlotGranted(TICKET),
-        Signal::Denied { gap_ms: 1 },
+        Signal::Denied {
+            read_at: NOW,
+            gap_ms: 1,
+        },
         Signal::Announced,
         Signal::InputsUploaded {
             uploads: vec![InputUpload {

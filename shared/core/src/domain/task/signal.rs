@@ -33,9 +33,9 @@ pub enum Signal {
     SubmitRefused(Failure),
     /// The provider may or may not have accepted the POST.
     SubmitAmbiguous { reason: String },
-    /// The provider's complete list, read after the POST had timed out, does not show the run. Two
-    /// denials within `gap_ms` count once.
-    Denied { gap_ms: u64 },
+    /// The provider's complete list, read from `read_at` on and after the POST had timed out, does
+    /// not show the run. Two denials read within `gap_ms` count once.
+    Denied { read_at: Timestamp, gap_ms: u64 },
     /// The run exists.
     Accepted { run: RunId, via: Via },
     /// The run has ended with outputs.

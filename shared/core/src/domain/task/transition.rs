@@ -27,7 +27,7 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
         Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
-        Signal::Denied { gap_ms } => denied(task, gap_ms, now),
+        Signal::Denied { read_at, gap_ms } => denied(task, read_at, gap_ms, now),
         Signal::Restored => restored(task, now),
         Signal::Accepted { run, via } => accepted(task, run, via, now),
         Signal::Finished(finished) => ending::finished(task, finished, now),
@@ -142,11 +142,17 @@ fn restored(task: &Task, now: Timestamp) -> Result<Change, Rejected> {
     Ok(change(next, Step::new(now, "restored")))
 }
 
-/// The doubt gets older, but is not a new one, so `since` stays.
-fn denied(task: &Task, gap_ms: u64, now: Timestamp) -> Result<Change, Rejected> {
+/// The doubt gets older, but is not a new one, so `since` stays. The list counts as of the time
+/// when it was read: several tasks may share one reading.
+fn denied(
+    task: &Task,
+    read_at: Timestamp,
+    gap_ms: u64,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     only_from(task, &[State::Unknown])?;
     let doubt = task.doubt.unwrap_or_else(|| Doubt::since(task.created_at));
-    let Some(doubt) = doubt.denied(now, gap_ms) else {
+    let Some(doubt) = doubt.denied(read_at.min(now), gap_ms) else {
         return Ok(duplicate(task));
     };
     let next = Task {

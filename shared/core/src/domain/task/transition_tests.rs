@@ -59,7 +59,9 @@ fn a_finished_run_sends_the_archive_job_with_the_change() {
 fn a_denial_is_counted_without_making_the_doubt_a_new_one() {
     let unknown = task_in(Row::In(Unknown));
     let later = Timestamp(NOW.0 + 60_000);
-    let denied = |task: &Task, gap_ms| transition(task, Signal::Denied { gap_ms }, later).unwrap();
+    let read_at = later;
+    let denied =
+        |task: &Task, gap_ms| transition(task, Signal::Denied { read_at, gap_ms }, later).unwrap();
 
     let once = denied(&unknown, 1_000).task;
     let found = transition(&once, signals()[4].clone(), later).unwrap().task;

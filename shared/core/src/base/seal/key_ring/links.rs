@@ -12,7 +12,7 @@ impl KeyRing {
     ///
     /// Kind `Internal` with code `capability_keys_unreadable`, saying what is wrong.
     pub fn of_links(text: &Secret) -> Result<Self> {
-        let read = match text.expose().trim_start().starts_with('{') {
+        let read = match is_ring(text.expose().trim()) {
             true => Self::read(text),
             false => derived(FIRST, text.expose()).map(|key| Self {
                 active: FIRST.to_owned(),
@@ -32,6 +32,12 @@ impl KeyRing {
         let others = self.keys.iter().filter(|(id, _)| **id != self.active);
         std::iter::once(active).chain(others.map(|(_, (text, _))| text))
     }
+}
+
+/// Also one that is damaged: as a key it would sign other links, without a word. A random text may
+/// begin as a ring does.
+fn is_ring(text: &str) -> bool {
+    text.starts_with('{') && (text.ends_with('}') || text.contains("\"active\""))
 }
 
 #[cfg(test)]
@@ -57,10 +63,23 @@ mod tests {
     }
 
     #[test]
+    fn a_random_text_that_begins_as_a_ring_is_a_key() {
+        let plain = Secret::new(format!("{{{}", "p".repeat(63)));
+
+        let ring = KeyRing::of_links(&plain).unwrap();
+
+        assert_eq!(
+            ring.texts().next().map(Secret::expose),
+            Some(plain.expose())
+        );
+    }
+
+    #[test]
     fn what_is_no_key_is_refused_without_being_repeated() {
         for text in [
             "short-secret",
             "{}",
+            "{\"active\": \"k1\", \"k1\": \"0000000000000000000000000000000000000000",
             "{\"active\": \"k1\", \"k1\": \"short-secret\"}",
         ] {
             let error = KeyRing::of_links(&Secret::new(text)).err().unwrap();
