@@ -3,8 +3,8 @@
 use crate::base::time::Timestamp;
 
 /// The longest that a job is put off for want of a place, however many are before it: a receiver
-/// that is mended hears of it all within this, and SQS delays a message 15 minutes at most.
-pub(super) const PUT_OFF_MAX_MS: u64 = 10 * 60_000;
+/// that was slow for a moment must not wait for its backlog long after.
+pub(super) const PUT_OFF_MAX_MS: u64 = 20_000;
 
 /// An endpoint that has become so many times as fast has no use for what was expected of it.
 const FASTER: u64 = 4;

