@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::domain::task::Job;
 
-/// Jobs of one endpoint that are remembered while its places are taken. Those beyond come by their
-/// own delay.
-pub(super) const WAITING_MAX: usize = 1_024;
+/// Jobs of one endpoint that are remembered while its places are taken, some 200 bytes each. Those
+/// beyond come by their own delay: with 20 s at most, enough of them return each second to keep a
+/// fast receiver busy.
+pub(super) const WAITING_MAX: usize = 16_384;
 
 /// Who looked while all places were taken, in their order.
 #[derive(Default)]
