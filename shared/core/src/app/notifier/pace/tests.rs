@@ -66,6 +66,51 @@ fn a_slow_receiver_that_answers_loses_nothing_by_it() {
     assert!(checks < 12 * 5_000, "{checks}");
 }
 
+/// 5,000 jobs find a receiver that holds its first answers for five seconds, and then needs a
+/// millisecond for each.
+#[test]
+fn a_moment_without_answers_costs_a_fast_receiver_nothing_afterwards() {
+    let pace = Pace::default();
+    let (one, held_until) = (EndpointId::parse(&"1".repeat(32)).unwrap(), 5_000_i64);
+    let job = |n: u32| Job::Recover {
+        tenant: TenantId::parse("acme").unwrap(),
+        endpoint: one.clone(),
+        recovery: n,
+    };
+    let mut due: BTreeMap<i64, Vec<Job>> = BTreeMap::from([(0, (0..5_000).map(job).collect())]);
+    let mut under_way: Vec<(i64, Place)> = Vec::new();
+    let (mut attempts, mut now) = (0, 0);
+    while attempts < 5_000 {
+        let at = Timestamp(now);
+        let is_over = |(started, _): &mut (i64, Place)| now >= held_until && *started < now;
+        for (started, place) in under_way.extract_if(.., is_over) {
+            place.note(true, Timestamp(started), at);
+            drop(place);
+            let called = pace.next_waiting(&one);
+            for later in due.values_mut() {
+                later.retain(|job| !called.contains(job));
+            }
+            due.entry(now).or_default().extend(called);
+        }
+        let later = due.split_off(&(now + 1));
+        for job in std::mem::replace(&mut due, later).into_values().flatten() {
+            if let Ok(place) = pace.take(&one, allowed(16, None), at) {
+                pace.has_come(&one, &job);
+                attempts += 1;
+                under_way.push((now, place));
+            } else {
+                let delay_ms = pace.put_off_ms(&one, allowed(16, None), at).max(500);
+                pace.wait(&one, job.clone());
+                due.entry(now + delay_ms.cast_signed())
+                    .or_default()
+                    .push(job);
+            }
+        }
+        now += 1;
+    }
+    assert!(now < held_until + 1_000, "16 at once take 313 ms: {now}");
+}
+
 #[test]
 fn a_receiver_that_answers_again_has_nobody_behind_those_that_waited_in_vain() {
     let pace = Pace::default();
