@@ -68,6 +68,29 @@ fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     }
 }
 
+/// CloudWatch keeps an alarm on DynamoDB as it is while nothing is told, and looks for what was told
+/// hours ago before it counts what is missing.
+#[test]
+fn what_is_told_only_when_it_happens_is_filled_with_zeros_where_silence_says_something() {
+    let mut filled = Vec::new();
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let metrics = alarm["Metrics"].to_string();
+        let is_silent = metrics.contains("AWS/DynamoDB") || alarm["Namespace"] == "AWS/DynamoDB";
+        if is_silent || alarm["TreatMissingData"] == "breaching" {
+            assert!(metrics.contains("FILL("), "{name}: {alarm}");
+            filled.push(name);
+        }
+    }
+    assert_eq!(
+        filled,
+        [
+            "SweeperSilentAlarm",
+            "TableErrorsAlarm",
+            "TableThrottlesAlarm"
+        ]
+    );
+}
+
 /// What the functions tell, each with the stack beside what else tells it apart.
 pub(super) fn counted() -> BTreeSet<Metric> {
     let dimensions = |more: Option<&str>| {

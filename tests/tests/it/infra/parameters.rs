@@ -19,7 +19,10 @@ const MISTAKES: [(&str, &str); 51] = [
         "arn:aws:secretsmanager:a:1:secret:x",
     ),
     ("WebhookSecretName", "two words"),
-    ("EncryptionKmsKeyArn", "alias/fluxgate"),
+    (
+        "EncryptionKmsKeyArn",
+        "arn:aws:kms:eu-west-1:123456789012:alias/fluxgate",
+    ),
     ("BaseUrl", "pictures.example.com"),
     ("PublicUrl", "ftp://example.com"),
     ("AllowNet", "intranet"),

@@ -135,7 +135,12 @@ fn backups_are_of_the_table_alone_and_made_only_if_a_schedule_says_so() {
     assert_eq!(copy[0], "CopiesBackups");
     let to = &copy[1][0]["DestinationBackupVaultArn"]["Ref"];
     assert_eq!(to, "BackupCopyVaultArn");
-    let role = resource("BackupRole");
-    let trust = &role["AssumeRolePolicyDocument"]["Statement"];
-    assert_eq!(trust[0]["Principal"]["Service"], "backup.amazonaws.com");
+    for (role, policy) in [("BackupRole", "ForBackup"), ("RestoreRole", "ForRestores")] {
+        let role = resource(role);
+        let trust = &role["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!(trust[0]["Principal"]["Service"], "backup.amazonaws.com");
+        let policies = super::list(&role["ManagedPolicyArns"]);
+        let named = super::text(&policies[0]["Fn::Sub"]);
+        assert!(named.ends_with(policy) && policies.len() == 1, "{named}");
+    }
 }
