@@ -110,11 +110,13 @@ fn a_budget_tells_the_topic_or_the_address_before_and_when_it_is_used_up() {
 
 /// Parameters that make no sense together are refused before anything is changed.
 #[test]
-fn a_front_without_a_domain_and_a_budget_that_tells_nobody_are_refused() {
+fn what_makes_no_sense_without_another_parameter_is_refused() {
     let rules = template()["Rules"].as_object().unwrap();
     for (rule, names) in [
         ("OriginSecretNeedsBaseUrl", ["OriginSecretName", "BaseUrl"]),
         ("BudgetNeedsAnAddress", ["AlarmTopicArn", "AlarmEmail"]),
+        ("ARateNeedsABurst", ["HttpApiRatePerSecond", "HttpApiBurst"]),
+        ("ABurstNeedsARate", ["HttpApiRatePerSecond", "HttpApiBurst"]),
     ] {
         let rule = &rules[rule];
         for name in names {
@@ -127,5 +129,5 @@ fn a_front_without_a_domain_and_a_budget_that_tells_nobody_are_refused() {
             assert!(text(&assertion["AssertDescription"]).starts_with("With "));
         }
     }
-    assert_eq!(rules.len(), 2);
+    assert_eq!(rules.len(), 4);
 }

@@ -68,8 +68,8 @@ fn each_function_and_each_queue_of_dead_letters_has_its_alarms() {
     }
 }
 
-/// CloudWatch keeps an alarm on DynamoDB as it is while nothing is told, and looks for what was told
-/// hours ago before it counts what is missing.
+/// CloudWatch keeps an alarm on DynamoDB as it is while nothing is told, and looks for what was
+/// told hours ago before it counts what is missing.
 #[test]
 fn what_is_told_only_when_it_happens_is_filled_with_zeros_where_silence_says_something() {
     let mut filled = Vec::new();

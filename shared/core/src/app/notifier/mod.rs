@@ -74,7 +74,8 @@ enum Reach {
     Send(Option<Box<Endpoint>>),
     /// Nothing to send to, for good or for now.
     Moved(DeliverySignal),
-    Later(u64),
+    /// Its breaker is open.
+    Opens(Box<Endpoint>),
 }
 
 #[async_trait]
@@ -153,7 +154,8 @@ impl Notifier {
         Ok(match worked {
             Ok(Worked::NoPlace(endpoint, _)) => {
                 // A queue where another message costs more cannot hasten one either.
-                if self.timer.is_none() && !self.pace.wait(&endpoint, lease.job.clone()) {
+                let now = self.context.now();
+                if self.timer.is_none() && !self.pace.wait(&endpoint, lease.job.clone(), now) {
                     self.jobs.hasten(&lease.job);
                 }
                 JobProgress::None
@@ -191,7 +193,7 @@ impl Notifier {
         }
         let endpoint = match self.reach(&delivery).await? {
             Reach::Send(endpoint) => endpoint.map(|endpoint| *endpoint),
-            Reach::Later(delay_ms) => return Ok(Worked::Later(delay_ms)),
+            Reach::Opens(endpoint) => return Ok(self.after_opening(&endpoint)),
             Reach::Moved(signal) => {
                 let outcome = self.moved(&delivery, signal).await;
                 self.call_next(&delivery.target);

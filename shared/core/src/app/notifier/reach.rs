@@ -1,7 +1,7 @@
 //! Whether a delivery can be sent now, and to whom.
 
 use super::pace::{Busy, Place};
-use super::{BUSY_DELAY_MS, Notifier, Reach};
+use super::{BUSY_DELAY_MS, Notifier, Reach, Worked};
 use crate::base::error::{Kind, Result};
 use crate::domain::webhook::{
     Breaker, Delivery, DeliverySignal, DeliveryState, Endpoint, Ordering, Target,
@@ -11,6 +11,8 @@ use crate::port::About;
 /// Before one is tried again whose predecessor is on its way: when that is due, within these.
 const PREDECESSOR_DELAY_MS: u64 = 2_000;
 const PREDECESSOR_DELAY_MAX_MS: u64 = 300_000;
+/// When one comes by itself that is called, should nobody call it.
+const CALLED_MS: u64 = 300_000;
 
 impl Notifier {
     pub(super) async fn reach(&self, delivery: &Delivery) -> Result<Reach> {
@@ -38,7 +40,7 @@ impl Notifier {
         }
         match endpoint.health.breaker(now) {
             Breaker::Closed => Ok(Reach::Send(Some(Box::new(endpoint)))),
-            Breaker::Open => Ok(Reach::Later(self.after_opening(&endpoint))),
+            Breaker::Open => Ok(Reach::Opens(Box::new(endpoint))),
             Breaker::HalfOpen => self.probe(endpoint).await,
         }
     }
@@ -49,20 +51,26 @@ impl Notifier {
         let mut probing = endpoint;
         let until = self.context.now().plus_ms(bounds.relay.timeout_ms);
         probing.health.open_until = Some(until);
-        let later = self.after_opening(&probing);
         if self.write_health(probing.clone()).await? {
             probing.version += 1;
             return Ok(Reach::Send(Some(Box::new(probing))));
         }
-        Ok(Reach::Later(later))
+        Ok(Reach::Opens(Box::new(probing)))
     }
 
-    /// When to look again at an endpoint whose breaker is open, spread out.
-    pub(super) fn after_opening(&self, endpoint: &Endpoint) -> u64 {
+    /// When to look again at an endpoint whose breaker is open, spread out: few at the opening, the
+    /// rest when they are called, or by and by.
+    pub(super) fn after_opening(&self, endpoint: &Endpoint) -> Worked {
         let now = self.context.now();
-        let opens = endpoint.health.open_until;
-        let wait_ms = opens.map_or(0, |at| at.since_ms(now));
-        wait_ms + self.jobs.jittered_ms(BUSY_DELAY_MS)
+        let opens_at = endpoint.health.open_until.unwrap_or(now);
+        let spread_ms = self.jobs.jittered_ms(BUSY_DELAY_MS);
+        match self.pace.after_opening_ms(&endpoint.id, opens_at, now) {
+            None => Worked::Later(opens_at.since_ms(now) + spread_ms),
+            Some(_) if self.timer.is_none() => {
+                Worked::NoPlace(endpoint.id.clone(), CALLED_MS + spread_ms)
+            }
+            Some(delay_ms) => Worked::Later(delay_ms + spread_ms),
+        }
     }
 
     /// An earlier event of the same task that is still on its way to an endpoint that wants them in

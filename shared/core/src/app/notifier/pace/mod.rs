@@ -1,6 +1,7 @@
 //! How many callbacks are under way to an endpoint, and how many a second leave: of this process
 //! alone.
 
+mod opening;
 mod put_off;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,8 @@ mod waiting;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use put_off::PutOff;
+use opening::Opening;
+use put_off::{PUT_OFF_LONG_MS, PUT_OFF_MAX_MS, PutOff};
 use waiting::Waiting;
 
 use crate::base::id::EndpointId;
@@ -50,6 +52,7 @@ struct UnderWay {
     /// Since when no attempt has ended, while any is under way.
     quiet_since: Timestamp,
     put_off: PutOff,
+    opening: Opening,
     waiting: Waiting,
 }
 
@@ -64,6 +67,7 @@ impl Default for UnderWay {
             is_silent: false,
             quiet_since: Timestamp(0),
             put_off: PutOff::default(),
+            opening: Opening::default(),
             waiting: Waiting::default(),
         }
     }
@@ -129,15 +133,28 @@ impl Pace {
     ) -> u64 {
         let mut all = self.lock();
         let under_way = all.entry(endpoint.clone()).or_default();
-        let apart_us = under_way.apart_us(allowed, now);
-        under_way.put_off.one_more_ms(apart_us, now)
+        let (apart_us, max_ms) = under_way.apart_us(allowed, now);
+        under_way.put_off.one_more_ms(apart_us, max_ms, now)
+    }
+
+    /// How long a job sleeps that found the endpoint's breaker open until then. `None` for one of
+    /// the few that come when it opens: each attempt that they make calls the next two.
+    pub(super) fn after_opening_ms(
+        &self,
+        endpoint: &EndpointId,
+        opens_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<u64> {
+        let mut all = self.lock();
+        let under_way = all.entry(endpoint.clone()).or_default();
+        under_way.opening.one_more_ms(opens_at, now)
     }
 
     /// How long one that would find no place now would sleep.
     pub(super) fn behind_ms(&self, endpoint: &EndpointId, allowed: Allowed, now: Timestamp) -> u64 {
         self.lock().get_mut(endpoint).map_or(0, |under_way| {
-            let apart_us = under_way.apart_us(allowed, now);
-            under_way.put_off.behind_ms(apart_us, now)
+            let (apart_us, max_ms) = under_way.apart_us(allowed, now);
+            under_way.put_off.behind_ms(apart_us, max_ms, now)
         })
     }
 
@@ -149,10 +166,11 @@ impl Pace {
     }
 
     /// Remembers a job until a place is free; one that is remembered keeps its turn. False when
-    /// nothing is under way any more that could free one.
-    pub(super) fn wait(&self, endpoint: &EndpointId, job: Job) -> bool {
+    /// nothing is under way any more that could free one, nor comes when the breaker opens.
+    pub(super) fn wait(&self, endpoint: &EndpointId, job: Job, now: Timestamp) -> bool {
         let mut all = self.lock();
-        let under_way = all.get_mut(endpoint).filter(|known| known.count > 0);
+        let will_call = |known: &&mut UnderWay| known.count > 0 || known.opening.is_awaited(now);
+        let under_way = all.get_mut(endpoint).filter(will_call);
         let Some(under_way) = under_way else {
             return false;
         };
@@ -183,7 +201,8 @@ impl Pace {
 impl UnderWay {
     /// What has nothing under way, a full bucket and nobody put off is forgotten.
     fn is_of_interest(&self, now: Timestamp) -> bool {
-        self.count > 0 || self.full_at > Some(now) || !self.put_off.is_nobody(now)
+        let is_waited_for = !self.put_off.is_nobody(now) || self.opening.is_awaited(now);
+        self.count > 0 || self.full_at > Some(now) || is_waited_for
     }
 
     fn ended(&mut self, is_answered: bool, took_us: u64) {
@@ -198,9 +217,10 @@ impl UnderWay {
         self.is_silent = is_silent;
     }
 
-    /// The time from one job that was put off to the next. An attempt is expected to take as long
-    /// as the last ones, or as those that are under way have taken already.
-    fn apart_us(&self, allowed: Allowed, now: Timestamp) -> u64 {
+    /// The time from one job that was put off to the next, and the longest that one is. An attempt
+    /// is expected to take as long as the last ones, or as those that are under way have taken
+    /// already.
+    fn apart_us(&self, allowed: Allowed, now: Timestamp) -> (u64, u64) {
         let quiet_us = if self.count == 0 {
             0
         } else {
@@ -216,7 +236,14 @@ impl UnderWay {
         let by_rate_us = allowed
             .per_second
             .map_or(0, |rate| 1_000_000 / u64::from(rate.max(1)));
-        by_places_us.max(by_rate_us) / COME_FOR_A_PLACE
+        let apart_us = by_places_us.max(by_rate_us) / COME_FOR_A_PLACE;
+        let is_sure = self.is_silent || by_rate_us >= by_places_us.max(1);
+        let max_ms = if is_sure {
+            PUT_OFF_LONG_MS
+        } else {
+            PUT_OFF_MAX_MS
+        };
+        (apart_us, max_ms)
     }
 }
 
