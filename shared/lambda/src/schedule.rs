@@ -49,6 +49,13 @@ impl Schedule {
     /// An error in one tenant's audit or export does not stop the other tenants', but fails the
     /// invocation.
     async fn sweep(&self, until: Timestamp) -> Result<Value, lambda_runtime::Error> {
+        if let Some(awaiting) = self.sweeper.awaiting().await? {
+            tracing::warn!(
+                ?awaiting,
+                "nothing was swept: the table was restored from a backup, and 'fluxgate restoration start' has not seen to it"
+            );
+            return Ok(json!({ "awaits_restoration": true }));
+        }
         let exported = match &self.export {
             Some(export) => Some(export.export_all(until).await?),
             None => None,

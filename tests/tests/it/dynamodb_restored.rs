@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, Table};
 use fluxgate_core::port::RestorationStore as _;
-use fluxgate_core::{Error, Kind};
+use fluxgate_core::{Error, Kind, Reason};
 use fluxgate_tests::Ministack;
 use fluxgate_tests::aws_stores::{KEYS_TABLE, TABLE, create_table};
 use fluxgate_tests::contract::tenant_store::tenant_with_bucket;
@@ -73,7 +73,8 @@ async fn a_table_from_a_backup_is_seen_to_once_for_every_process() {
     open(&bed, TABLE).await.unwrap();
     backup_and_restore(&bed.ministack).await;
 
-    restorations::a_restored_store_is_seen_to_once_for_every_process(async || {
+    let reason = Reason::RestorationNeeded;
+    restorations::a_restored_store_is_seen_to_once_for_every_process(reason, async || {
         open(&bed, RESTORED).await.unwrap()
     })
     .await;

@@ -33,6 +33,21 @@ pub(crate) fn assert_described(event: EventType, body: &Value) {
     assert_named(&schema, body, event.as_str());
 }
 
+/// The data of all events of this type that a receiver was sent, each as its schema says.
+pub(crate) fn events(receiver: &LiveReceiver, event: EventType) -> Vec<Value> {
+    let bodies = receiver.received().into_iter().map(|one| one.json());
+    let of_type = bodies.filter(|body| body["type"] == event.as_str());
+    of_type
+        .inspect(|body| assert_described(event, body))
+        .map(|body| body["data"].clone())
+        .collect()
+}
+
+/// The last of them, which comes.
+pub(crate) async fn told(receiver: &LiveReceiver, event: EventType) -> Value {
+    eventually(event.as_str(), async || events(receiver, event).pop()).await
+}
+
 fn assert_named(schema: &Value, value: &Value, place: &str) {
     if let (Some(properties), Some(members)) = (schema.get("properties"), value.as_object()) {
         for (name, member) in members {

@@ -51,6 +51,7 @@ mod demo;
 mod destinations;
 mod documents;
 mod doubt;
+mod doubt_among_many;
 mod dynamodb;
 mod dynamodb_catalogue;
 mod dynamodb_contention;

@@ -22,9 +22,8 @@ use fluxgate_tests::contract::tenant_store::tenant_with_bucket;
 use fluxgate_tests::gateway::quick;
 use fluxgate_tests::roles::Roles;
 use fluxgate_tests::{AwsStores, Gateway, HiddenBucket, LiveReceiver, Ministack, eventually};
-use serde_json::Value;
 
-use crate::event_catalogue::assert_described;
+use crate::event_catalogue::{events, told};
 
 /// A role that cannot be assumed.
 struct Denied;
@@ -146,19 +145,6 @@ async fn neither_a_tenants_fault_nor_a_full_process_makes_a_dead_letter_on_aws()
     let ministack = Ministack::start().await;
 
     no_dead_letter(&AwsStores::on(&ministack).await.stores()).await;
-}
-
-fn events(receiver: &LiveReceiver, event: EventType) -> Vec<Value> {
-    let bodies = receiver.received().into_iter().map(|one| one.json());
-    let of_type = bodies.filter(|body| body["type"] == event.as_str());
-    of_type
-        .inspect(|body| assert_described(event, body))
-        .map(|body| body["data"].clone())
-        .collect()
-}
-
-async fn told(receiver: &LiveReceiver, event: EventType) -> Value {
-    eventually(event.as_str(), async || events(receiver, event).pop()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,8 @@ pub struct RestoreWanted {
     pub secrets: Option<PathBuf>,
     /// A folder with the keys of inputs, which no backup has.
     pub input_keys: Option<PathBuf>,
+    /// To be looked at alone: the folder sends nothing until somebody ends that.
+    pub drill: bool,
 }
 
 /// What was restored.
@@ -40,10 +42,12 @@ pub async fn restore(
     wanted: RestoreWanted,
     told: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Restored> {
+    let drill = wanted.drill;
     let copying = move || copied(&wanted, told);
     let (staging, manifest, bucket_files) = tokio::task::spawn_blocking(copying).await??;
     let doubted = doubt(&staging.path).await?;
     let finishing = move || {
+        SqliteStore::mark_drill(&staging.path, drill)?;
         SqliteStore::checkpoint(&staging.path)?;
         staging.finish()
     };

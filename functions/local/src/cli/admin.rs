@@ -34,6 +34,21 @@ pub(super) struct AdminArgs {
     pub(super) data: Option<PathBuf>,
 }
 
+/// Of an operator's command that is told what to call, and how to tell the answer, and no more.
+#[derive(Args)]
+pub(super) struct CallArgs {
+    #[command(flatten)]
+    pub(super) print: PrintArgs,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
+}
+
+/// What goes on where a step ended: the `next` of its answer.
+pub(super) fn cursor_query(cursor: Option<&str>) -> Vec<(&'static str, &str)> {
+    let cursor = cursor.map(|cursor| ("cursor", cursor));
+    cursor.into_iter().collect()
+}
+
 enum Place {
     Url(String),
     Folder(PathBuf),

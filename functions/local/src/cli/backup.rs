@@ -56,8 +56,9 @@ pub(super) struct BackupArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Example:
+Examples:
   fluxgate restore /backups/2026-11-28 --data ./restored && fluxgate serve --data ./restored
+  fluxgate restore /backups/2026-11-28 --drill --data ./drill && fluxgate serve --data ./drill
 
 Tasks whose runs the backup does not know are in doubt afterwards: 'serve' resolves them by the \
 provider's own list, and sends none of them again.")]
@@ -72,6 +73,10 @@ pub(super) struct RestoreArgs {
     /// before. Without them inputs and callback URLs of that time cannot be read
     #[arg(long, value_name = "DIR")]
     input_keys: Option<PathBuf>,
+    /// To look whether the backup is good: 'serve' on the folder shows everything, takes no tasks
+    /// and sends nothing to anybody, until 'restoration start' makes it a real one
+    #[arg(long)]
+    drill: bool,
     #[command(flatten)]
     print: PrintArgs,
     #[command(flatten)]
@@ -154,6 +159,7 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
         data: data.clone(),
         secrets: args.secrets,
         input_keys: args.input_keys,
+        drill: args.drill,
     };
     let has_keys = wanted.input_keys.is_some();
     let bar = progress::counter(args.print);
@@ -166,7 +172,7 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
             "data": shown, "begun_at": restored.manifest.begun_at,
             "bucket_files": restored.bucket_files, "tenants": restored.doubted.tenants,
             "tasks_in_doubt": restored.doubted.tasks,
-            "batches_cancelled": restored.doubted.batches,
+            "batches_cancelled": restored.doubted.batches, "drill": args.drill,
         }),
         quiet: shown.clone(),
         text: restored_text(&shown, &restored),
@@ -176,9 +182,15 @@ pub(super) async fn restored(args: RestoreArgs) -> Result<()> {
             "inputs and callback URLs cannot be read without their keys; restore again with --input-keys DIR if they are somewhere"
         ));
     }
-    args.print.note(format_args!(
-        "next: 'fluxgate serve --data {shown}', then 'fluxgate accounts check' and 'fluxgate reconcile', which lists runs of tasks that came after the backup; to practise, look with 'doctor --full' and 'accounts check' alone, since 'serve' sends the copy's callbacks to tenants"
-    ));
+    let next = match args.drill {
+        true => format!(
+            "this is a drill: 'fluxgate serve --data {shown}' shows everything and sends nothing; delete the folder afterwards, or make it the real one by 'fluxgate restoration start --data {shown}'"
+        ),
+        false => format!(
+            "next: 'fluxgate serve --data {shown}', then 'fluxgate accounts check' and 'fluxgate reconcile', which lists runs of tasks that came after the backup; to practise while the real server runs, restore with --drill, since 'serve' sends this folder's callbacks to tenants"
+        ),
+    };
+    args.print.note(next);
     Ok(())
 }
 

@@ -6,9 +6,8 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::admin::AdminArgs;
+use super::admin::CallArgs;
 use super::print::{Facts, PrintArgs};
-use crate::client::Admin;
 
 #[derive(Args)]
 pub(super) struct CapabilityKeysArgs {
@@ -19,48 +18,29 @@ pub(super) struct CapabilityKeysArgs {
 #[derive(Subcommand)]
 enum CapabilityKeysCommand {
     /// Show which keys sign webhook paths and, on AWS, links to outputs
-    Status {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Status(CallArgs),
     /// Add a key, which signs from now on; what the old one signed works until it is retired
-    Rotate {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Rotate(CallArgs),
     /// Drop the old key, once no link that it signed works any more
     Retire {
         /// Drop it now: links that it signed end, and polling completes the tasks whose webhooks do
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
+        call: CallArgs,
     },
 }
 
 pub(super) async fn run(args: CapabilityKeysArgs) -> Result<()> {
     match args.command {
-        CapabilityKeysCommand::Status { print, admin } => {
-            let keys = admin.admin()?.get("/capability-keys", &[]).await?;
-            told(print, &keys)
+        CapabilityKeysCommand::Status(call) => {
+            let keys = call.admin.admin()?.get("/capability-keys", &[]).await?;
+            told(call.print, &keys)
         }
-        CapabilityKeysCommand::Rotate { print, admin } => {
-            let (admin, _lock) = admin.admin_of_holder()?;
-            told(print, &changed(&admin, "rotate", false).await?)
-        }
-        CapabilityKeysCommand::Retire {
-            force,
-            print,
-            admin,
-        } => {
-            let (admin, _lock) = admin.admin_of_holder()?;
-            told(print, &changed(&admin, "retire", force).await?)
+        CapabilityKeysCommand::Rotate(call) => change(&call, "rotate", &[]).await,
+        CapabilityKeysCommand::Retire { force, call } => {
+            let forced = [("force", "true")];
+            change(&call, "retire", if force { &forced } else { &[] }).await
         }
     }
 }
@@ -73,13 +53,11 @@ struct KeysAnswer {
     links_end_at: Option<String>,
 }
 
-async fn changed(admin: &Admin, how: &str, force: bool) -> Result<KeysAnswer> {
-    let query: &[(&str, &str)] = match force {
-        true => &[("force", "true")],
-        false => &[],
-    };
+async fn change(call: &CallArgs, how: &str, query: &[(&str, &str)]) -> Result<()> {
+    let (admin, _lock) = call.admin.admin_of_holder()?;
     let path = format!("/capability-keys/{how}");
-    admin.call(Method::POST, &path, query, None).await
+    let keys = admin.call(Method::POST, &path, query, None).await?;
+    told(call.print, &keys)
 }
 
 fn told(print: PrintArgs, keys: &KeysAnswer) -> Result<()> {

@@ -107,12 +107,18 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
     } else {
         "not being served"
     };
+    let drill = match folder.store.is_drill() {
+        true => ", a drill: nothing is sent until 'fluxgate restoration start'",
+        false => "",
+    };
     let compared = match args.full {
         true => ", all of its database was compared with its indexes",
         false => "",
     };
     let shown = path.display();
-    Ok(format!("{shown} opens, {tenants}, {state}{compared}"))
+    Ok(format!(
+        "{shown} opens, {tenants}, {state}{drill}{compared}"
+    ))
 }
 
 /// Whoever copies a data folder by hand may leave them behind.
@@ -166,8 +172,16 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
         shown("status"),
         shown("version")
     );
-    if call(args, "/readyz").await?.status() == StatusCode::SERVICE_UNAVAILABLE {
+    let ready = call(args, "/readyz").await?;
+    if ready.status() == StatusCode::SERVICE_UNAVAILABLE {
         bail!("{answers}, but its writes fail; free some space, and look at its log");
+    }
+    let ready = client::body(&args.url(), ready).await?;
+    let ready: Value = json::read(&ready, JsonBounds::DOCUMENT).unwrap_or_default();
+    if ready["status"] == "drill" {
+        return Ok(format!(
+            "{answers}, a drill of a restored backup: it takes and sends nothing"
+        ));
     }
     // Only the operator of that gateway sees more than this.
     Ok(match health.get("completion").and_then(Value::as_str) {

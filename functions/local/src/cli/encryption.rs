@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::admin::AdminArgs;
+use super::admin::{CallArgs, cursor_query};
 use super::print::{Facts, PrintArgs};
 use crate::client::Admin;
 
@@ -26,28 +26,18 @@ pub(super) struct EncryptionArgs {
 #[derive(Subcommand)]
 enum EncryptionCommand {
     /// Show which keys the stored secrets are sealed with
-    Status {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Status(CallArgs),
     /// Add a key, seal every stored secret with it, and drop the old key; may be interrupted and
     /// run again, also while 'serve' runs on the same folder
-    Rotate {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Rotate(CallArgs),
 }
 
 pub(super) async fn run(args: EncryptionArgs) -> Result<()> {
     match args.command {
-        EncryptionCommand::Status { print, admin } => status(print, &admin.admin()?).await,
-        EncryptionCommand::Rotate { print, admin } => {
-            let (admin, _lock) = admin.admin_of_holder()?;
-            rotate(print, &admin).await
+        EncryptionCommand::Status(call) => status(call.print, &call.admin.admin()?).await,
+        EncryptionCommand::Rotate(call) => {
+            let (admin, _lock) = call.admin.admin_of_holder()?;
+            rotate(call.print, &admin).await
         }
     }
 }
@@ -113,11 +103,6 @@ async fn status(print: PrintArgs, admin: &Admin) -> Result<()> {
         print.note("a rotation is under way; 'fluxgate encryption rotate' goes on with it");
     }
     Ok(())
-}
-
-fn cursor_query(cursor: Option<&str>) -> Vec<(&'static str, &str)> {
-    let cursor = cursor.map(|cursor| ("cursor", cursor));
-    cursor.into_iter().collect()
 }
 
 async fn rotate(print: PrintArgs, admin: &Admin) -> Result<()> {

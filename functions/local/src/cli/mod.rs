@@ -195,7 +195,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a new data folder from a backup
     Restore(backup::RestoreArgs),
-    /// See to the tasks of a table that was restored from a backup on AWS, before submits go on
+    /// See to the tasks of a table that was restored from a backup on AWS, before submits go on; or
+    /// end a drill
     Restoration(restoration::RestorationArgs),
     /// Print a script that completes the command line in a shell
     Completions(manual::CompletionsArgs),

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::admin::AdminArgs;
+use super::admin::{CallArgs, cursor_query};
 use super::print::{Facts, PrintArgs};
 use crate::client::Admin;
 
@@ -20,42 +20,41 @@ pub(super) struct RestorationArgs {
 #[derive(Subcommand)]
 enum RestorationCommand {
     /// Show whether submits are refused because the table was restored from a backup
-    Status {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Status(CallArgs),
     /// Bring every task into doubt that may have been sent since the backup, watch all open tasks
     /// again, and then take new ones; may be interrupted and run again
-    Start {
-        #[command(flatten)]
-        print: PrintArgs,
-        #[command(flatten)]
-        admin: AdminArgs,
-    },
+    Start(CallArgs),
 }
 
 pub(super) async fn run(args: RestorationArgs) -> Result<()> {
     match args.command {
-        RestorationCommand::Status { print, admin } => status(print, &admin.admin()?).await,
-        RestorationCommand::Start { print, admin } => start(print, &admin.admin()?).await,
+        RestorationCommand::Status(call) => status(call.print, &call.admin.admin()?).await,
+        RestorationCommand::Start(call) => {
+            // Who holds a drill's folder is who goes on with its jobs.
+            let (admin, _lock) = call.admin.admin_of_holder()?;
+            start(call.print, &admin).await
+        }
     }
 }
 
 #[derive(Deserialize)]
 struct StatusAnswer {
     needed: bool,
+    #[serde(default)]
+    drill: bool,
 }
 
 async fn status(print: PrintArgs, admin: &Admin) -> Result<()> {
-    let StatusAnswer { needed } = admin.get("/restoration", &[]).await?;
-    let text = match needed {
-        true => "needed: submits are refused until 'fluxgate restoration start' has run",
-        false => "not needed",
+    let StatusAnswer { needed, drill } = admin.get("/restoration", &[]).await?;
+    let text = match (needed, drill) {
+        (true, true) => {
+            "a drill: nothing is taken or sent; 'fluxgate restoration start' makes it the real installation"
+        }
+        (true, false) => "needed: submits are refused until 'fluxgate restoration start' has run",
+        (false, _) => "not needed",
     };
     print.print(&Facts {
-        json: json!({ "needed": needed }),
+        json: json!({ "needed": needed, "drill": drill }),
         quiet: needed.to_string(),
         text: text.to_owned(),
     })
@@ -88,10 +87,7 @@ impl StepAnswer {
 async fn start(print: PrintArgs, admin: &Admin) -> Result<()> {
     let mut sum = StepAnswer::default();
     loop {
-        let query: Vec<(&str, &str)> = match &sum.next {
-            Some(next) => vec![("cursor", next.as_str())],
-            None => Vec::new(),
-        };
+        let query = cursor_query(sum.next.as_deref());
         let step = admin.call(Method::POST, "/restoration", &query, None);
         let step: StepAnswer = step.await?;
         sum.add(step);

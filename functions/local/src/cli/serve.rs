@@ -157,6 +157,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         server.base_url(),
         server.s3_url()
     ));
+    let is_drill = server.folder().store.is_drill();
+    if is_drill {
+        tell_of_drill(&data);
+    }
     if let Some(url) = server.metrics_url() {
         print::note(format_args!("metrics without a token: {url}"));
     }
@@ -174,7 +178,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
             "URLs in responses use 127.0.0.1; for clients elsewhere set --base-url and --s3-public-url",
         );
     }
-    if let Some((name, provider)) = provider {
+    if let Some((name, provider)) = provider.filter(|_| !is_drill) {
         tokio::spawn(async move { tell_of_provider(&name, &provider).await });
     }
     service::ready();
@@ -184,6 +188,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     server.stop().await;
     otlp::end().await;
     Ok(())
+}
+
+fn tell_of_drill(data: &str) {
+    tracing::warn!("this is a drill of a restored backup: no tasks are taken and nothing is sent");
+    print::note(format_args!(
+        "DRILL: this folder was restored by 'restore --drill'. Everything can be read; no tasks are taken, and nothing is sent to the provider, to buckets or to tenants, until 'fluxgate restoration start --data {data}'"
+    ));
 }
 
 /// The server runs either way: tasks wait until the provider accepts them.

@@ -14,10 +14,14 @@ pub(super) fn router(store: SqliteStore) -> Router {
 }
 
 fn answer(store: &SqliteStore) -> Response {
-    if !store.is_failing() {
-        return Json(json!({ "status": "ok" })).into_response();
+    if store.is_failing() {
+        let text = "writes to the data folder fail; check its free space and the disk's health";
+        let body = Json(json!({ "status": "writes_fail", "detail": text }));
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], body).into_response();
     }
-    let text = "writes to the data folder fail; check its free space and the disk's health";
-    let body = Json(json!({ "status": "writes_fail", "detail": text }));
-    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], body).into_response()
+    if store.is_drill() {
+        let text = "a drill of a restored backup: it can be read, and takes and sends nothing";
+        return Json(json!({ "status": "drill", "detail": text })).into_response();
+    }
+    Json(json!({ "status": "ok" })).into_response()
 }

@@ -13,6 +13,8 @@ const DAY_MS: u64 = 86_400_000;
 const EXPIRY: Duration = Duration::from_secs(3_600);
 /// However many tasks end meanwhile, each tenant's money is looked at once.
 const TELLING: Duration = Duration::from_millis(250);
+/// How often a drill is asked whether it is over.
+const SEEN_TO_LOOK: Duration = Duration::from_secs(1);
 /// Tasks removed by one write: some 200 rows.
 const TASKS_AT_ONCE: usize = 32;
 /// Of the time that removing takes, so many parts are left to others, and this much at least.
@@ -21,6 +23,7 @@ const REST_MIN: Duration = Duration::from_millis(5);
 
 /// Goes on until it is dropped.
 pub(super) async fn recover_and_keep_up(sweeper: Sweeper, retention: Retention) {
+    until_seen_to(&sweeper).await;
     sweeper.recover().await;
     let mut ticks = tokio::time::interval(EXPIRY);
     let mut unexported = None;
@@ -37,6 +40,13 @@ pub(super) async fn recover_and_keep_up(sweeper: Sweeper, retention: Retention) 
             );
         }
         tell("old tasks", remove_tasks(&retention, &mut unexported).await);
+    }
+}
+
+/// What a drill shows stays as it was at the backup.
+async fn until_seen_to(sweeper: &Sweeper) {
+    while !matches!(sweeper.awaiting().await, Ok(None)) {
+        tokio::time::sleep(SEEN_TO_LOOK).await;
     }
 }
 

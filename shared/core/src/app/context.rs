@@ -76,8 +76,8 @@ impl Context {
         self.store.retention()
     }
 
-    /// Fails with code `restoration_needed` while nobody may send a run for a task that the store
-    /// has from a backup: it may have been sent since.
+    /// Fails while nobody may send a run for a task that the store has from a backup: it may have
+    /// been sent since.
     pub(crate) async fn check_restored(&self) -> Result<()> {
         let restorations = self.store.restorations();
         match restorations.may_await_restoration() {

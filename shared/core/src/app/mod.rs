@@ -87,7 +87,9 @@ pub use operator_tasks::{
 pub use origin::OriginCheck;
 pub use probe::DestinationProbe;
 pub use receiver::Receiver;
-pub use restoration::{Doubted, Restoration, RestorationState, RestorationStep, Restorations};
+pub use restoration::{
+    Awaiting, Doubted, Restoration, RestorationState, RestorationStep, Restorations,
+};
 pub use retention::{Expiring, Exports, RemovalPass, Removals, Retention};
 pub use sender::{Hooks, Sender};
 pub use shared_rates::SharedRates;

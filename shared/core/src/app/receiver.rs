@@ -69,6 +69,8 @@ impl Receiver {
             tracing::warn!(task.id = %task, tenant.id = %tenant, error, "webhook refused; polling will pick up the result. Check the provider's webhook secret, or the clock if the error names it");
         }
         signed?;
+        // What a drill shows stays as it is; the provider sends it again to whoever is there then.
+        self.context.check_restored().await?;
         self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook))
             .await
     }

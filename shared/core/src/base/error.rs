@@ -64,6 +64,10 @@ pub enum Reason {
     NoRoom,
     /// The provider answered, and refuses the operator's account.
     AccountRefused,
+    /// The store was restored from a backup, and nobody has seen to it yet.
+    RestorationNeeded,
+    /// The store was restored to be looked at alone.
+    Drill,
 }
 
 /// Whether and when to retry.
@@ -125,6 +129,12 @@ impl Error {
 
     pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, code, message)
+    }
+
+    /// Of a step whose cursor no step before gave.
+    pub(crate) fn invalid_cursor() -> Self {
+        let text = "'cursor' is the 'next' of an answer, unchanged; leave it out to start from the beginning";
+        Self::invalid("invalid_cursor", text).field("cursor")
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {

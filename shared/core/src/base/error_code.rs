@@ -2,7 +2,7 @@
 //! tidy test compares the list with the code.
 
 /// In alphabetical order.
-pub const ALL: [&str; 286] = [
+pub const ALL: [&str; 287] = [
     "admin_token",
     "admin_token_exists",
     "admin_tokens_unused",
@@ -51,6 +51,7 @@ pub const ALL: [&str; 286] = [
     "delivery_over",
     "disk_failed",
     "disk_full",
+    "drill",
     "empty_batch",
     "encryption_key_missing",
     "encryption_keys_changed",

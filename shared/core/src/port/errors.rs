@@ -41,7 +41,17 @@ pub fn capability_keys_changed() -> Error {
 /// Runs may have been sent since the backup that the store was restored from.
 pub fn restoration_needed() -> Error {
     let text = "the service was restored from a backup and takes no new tasks until its operator has run 'fluxgate restoration start'; what was there can be read, try again later";
-    Error::unavailable("restoration_needed", text).retry(Retry::AfterMs(RESTORATION_AFTER_MS))
+    Error::unavailable("restoration_needed", text)
+        .retry(Retry::AfterMs(RESTORATION_AFTER_MS))
+        .because(Reason::RestorationNeeded)
+}
+
+/// The store was restored to be looked at alone.
+pub fn drill() -> Error {
+    let text = "this is a drill of a restored backup: it can be read, and takes and sends nothing; use the real installation, or end the drill by 'fluxgate restoration start'";
+    Error::unavailable("drill", text)
+        .retry(Retry::AfterMs(RESTORATION_AFTER_MS))
+        .because(Reason::Drill)
 }
 
 /// `Retry-After`: the operator is at work.

@@ -67,7 +67,7 @@ pub use object_store::{NewObject, ObjectBody, ObjectStore, Stored};
 pub use open_task_store::OpenTaskStore;
 pub use origin_secrets::OriginSecrets;
 pub use output_fetcher::{FetchFailure, FetchFailureSort, Fetched, OutputFetch, OutputFetcher};
-pub use provider::{Provider, PutOff, RunList, SubmitAnswer, SubmitCall, Upload};
+pub use provider::{Provider, PutOff, RunList, RunSpan, SubmitAnswer, SubmitCall, Upload};
 pub use provider_books::{AccountCheck, ProviderBooks};
 pub use queue::{DEAD_LETTERS_MAX, DeadLetter, Lease, Queue};
 pub use rate_store::{RateStore, TokenRequest, TokensTaken};

@@ -75,6 +75,15 @@ impl PutOff {
     }
 }
 
+/// Which part of the provider's list of runs is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunSpan {
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// Not what was created later: the [`RunList::read_back_to`] of the part before.
+    pub rest: Option<Timestamp>,
+}
+
 /// The provider's list of runs in a time interval.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunList {
@@ -82,6 +91,9 @@ pub struct RunList {
     /// True if nothing in the interval was left out: the list was read to its end, or past the
     /// interval's start, and every item could be parsed.
     pub whole: bool,
+    /// Where the list has more runs than one reading holds: when the oldest of these was created.
+    /// The others are a part of their own.
+    pub read_back_to: Option<Timestamp>,
     /// When the reading of the list began, by our clock: what was created later may be missing.
     /// `None` if nothing was read.
     pub read_at: Option<Timestamp>,
@@ -112,8 +124,7 @@ pub trait Provider: Send + Sync {
     async fn runs_between(
         &self,
         model: &ModelId,
-        since: Timestamp,
-        until: Timestamp,
+        span: RunSpan,
         trace: &TraceContext,
     ) -> Result<RunList>;
 

@@ -1,5 +1,6 @@
 //! Whether the store was restored from a backup and nobody has seen to what it does not know: the
-//! runs that were sent to the provider since.
+//! runs that were sent to the provider since. A store that was restored for a drill is not to be
+//! seen to before somebody ends that.
 
 use async_trait::async_trait;
 
@@ -14,8 +15,8 @@ pub trait RestorationStore: Send + Sync {
         false
     }
 
-    /// Kind `Unavailable` with code `restoration_needed` from the moment at which the store is
-    /// known to be restored until [`Self::restoration_done`], by whichever process.
+    /// Kind `Unavailable` with reason `RestorationNeeded`, or `Drill`, from the moment at which the
+    /// store is known to be restored until [`Self::restoration_done`], by whichever process.
     async fn check_restored(&self) -> Result<()> {
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use fluxgate_core::app::{RestorationState, RestorationStep, Restorations};
+use fluxgate_core::app::{Awaiting, RestorationState, RestorationStep, Restorations};
 use serde::Serialize;
 
 use super::caller::Caller;
@@ -16,6 +16,8 @@ use crate::query::Query;
 pub(crate) struct StatusView {
     /// True while submits are refused because the table was restored and nobody has seen to it.
     needed: bool,
+    /// True if it was restored for a drill: to be looked at, and then thrown away.
+    drill: bool,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -45,8 +47,11 @@ pub(crate) struct StepView {
 pub(crate) async fn status(
     State(restorations): State<Arc<Restorations>>,
 ) -> Result<Json<StatusView>, Problem> {
-    let needed = restorations.is_needed().await?;
-    Ok(Json(StatusView { needed }))
+    let awaiting = restorations.awaiting().await?;
+    Ok(Json(StatusView {
+        needed: awaiting.is_some(),
+        drill: awaiting == Some(Awaiting::EndOfDrill),
+    }))
 }
 
 /// See to what a restored table does not know, by a step

@@ -80,6 +80,7 @@ pub(crate) use objects::{ListedObject, ObjectName, ObjectRow};
 use parsed_tenants::ParsedTenants;
 use readers::Readers;
 use reports::Reports;
+use restoration_store::Drill;
 use schedule::Schedule;
 pub use schedule::in_hand_max;
 use settling::Settling;
@@ -101,6 +102,7 @@ pub struct SqliteStore {
     settling: Arc<Settling>,
     tenants: Arc<ParsedTenants>,
     input_keys: Arc<InputKeyFile>,
+    drill: Arc<Drill>,
     clock: Arc<dyn Clock>,
 }
 
@@ -113,6 +115,7 @@ impl SqliteStore {
         let path = folder.join("fluxgate.db");
         let connection = connection::open_for_writing(&path)?;
         let schedule = Arc::new(Schedule::load(&connection, clock.clone())?);
+        let drill = Arc::new(Drill::read(&connection)?);
         let readers = Arc::new(Readers::new(path.clone()));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
         Ok(Self {
@@ -124,6 +127,7 @@ impl SqliteStore {
             settling: Arc::default(),
             tenants: Arc::default(),
             input_keys: Arc::new(InputKeyFile::of(folder)),
+            drill,
             clock,
         })
     }
@@ -167,6 +171,7 @@ impl SqliteStore {
         if !migrations::is_done(&connection::open_for_reading(&path)?)? {
             drop(connection::open_for_writing(&path)?);
         }
+        let drill = Arc::new(Drill::read(&connection::open_for_reading(&path)?)?);
         Ok(Self {
             writer: None,
             readers: Arc::new(Readers::new(path.clone())),
@@ -176,6 +181,7 @@ impl SqliteStore {
             settling: Arc::default(),
             tenants: Arc::default(),
             input_keys: Arc::new(InputKeyFile::of(folder)),
+            drill,
             clock,
         })
     }

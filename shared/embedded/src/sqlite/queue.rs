@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxgate_core::Result;
 use fluxgate_core::id::{DeliveryId, TaskId, TenantId};
-use fluxgate_core::port::{DeadLetter, Lease, Queue};
+use fluxgate_core::port::{DeadLetter, Lease, Queue, RestorationStore as _};
 use fluxgate_core::task::{Delayed, Job, Lane};
 use fluxgate_core::time::Timestamp;
 use rusqlite::params;
@@ -169,6 +169,10 @@ impl Queue for SqliteStore {
     }
 
     async fn receive(&self, lane: Lane, max: usize, lease_ms: u64) -> Result<Vec<Lease>> {
+        if self.check_restored().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(RECEIVE_WAIT_MAX_MS)).await;
+            return Ok(Vec::new());
+        }
         let leases = self.take_due(lane, max, lease_ms).await?;
         if !leases.is_empty() {
             return Ok(leases);

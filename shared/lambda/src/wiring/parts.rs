@@ -86,6 +86,14 @@ impl Parts {
         Ok(parts)
     }
 
+    /// The same for a function that does nothing to a table that was restored.
+    pub(super) async fn open_to_sweep(base: Base, queues: QueueUrls) -> Result<Self, InitError> {
+        let parts = Self::unopened(base, queues, None)?;
+        parts.store.look_for_restorations();
+        parts.store.check_schema().await?;
+        Ok(parts)
+    }
+
     /// Not connected yet, for a function that checks the table while it fetches other things.
     pub(super) fn unopened(
         base: Base,

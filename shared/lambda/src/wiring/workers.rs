@@ -144,7 +144,7 @@ pub async fn sweeper(env: &Environment) -> Result<Schedule, InitError> {
         notify: Some(notify_queue),
         ..QueueUrls::default()
     };
-    let parts = Parts::open(base, queues, None).await?;
+    let parts = Parts::open_to_sweep(base, queues).await?;
     let context = parts.context(bounds(None));
     let sink = export.map(|to| Arc::new(export_bucket(&parts, &to)));
     let exports = sink

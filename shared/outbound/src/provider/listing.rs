@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fluxgate_core::id::ModelId;
-use fluxgate_core::port::{Clock as _, RunList, SystemClock};
+use fluxgate_core::port::{Clock as _, RunList, RunSpan, SystemClock};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::{Error, Kind, Result, Retry};
@@ -38,7 +38,9 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// The longer it is, the coarser it is rounded: a submit of a restored backup asks for hours.
-    fn around(model: &ModelId, (since, until): (Timestamp, Timestamp)) -> Self {
+    /// What is left of one that was too long ends to the millisecond where the part before did.
+    fn around(model: &ModelId, span: RunSpan) -> Self {
+        let RunSpan { since, until, rest } = span;
         let mut unit_ms = ROUNDED_MS;
         while unit_ms.saturating_mul(4) < until.since_ms(since) {
             unit_ms *= 2;
@@ -49,7 +51,7 @@ impl Stretch {
         Self {
             model: model.clone(),
             since: Timestamp(floor(since.0)),
-            until: Timestamp(ceiling),
+            until: rest.unwrap_or(Timestamp(ceiling)),
         }
     }
 }
@@ -60,10 +62,10 @@ impl RunLists {
         &self,
         exchange: &Exchange,
         model: &ModelId,
-        between: (Timestamp, Timestamp),
+        span: RunSpan,
         trace: &TraceContext,
     ) -> Result<RunList> {
-        let stretch = Stretch::around(model, between);
+        let stretch = Stretch::around(model, span);
         let asked_at = SystemClock.now();
         let walk = self.walk(&stretch, asked_at);
         let mut walk = tokio::time::timeout(LOOK_TIME, walk.lock())
@@ -79,7 +81,7 @@ impl RunLists {
             *walk = Walk::begin(now);
         }
         walk.go_on(exchange, &stretch, trace).await?;
-        Ok(walk.list(between))
+        Ok(walk.list(span))
     }
 
     fn walk(&self, stretch: &Stretch, now: Timestamp) -> Arc<tokio::sync::Mutex<Walk>> {

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use fluxgate_core::id::{ModelId, RunId};
 use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{
-    CatalogueStore, Clock as _, Provider, RunList, SubmitAnswer, SubmitCall, SystemClock, Upload,
-    WebhookSecrets,
+    CatalogueStore, Clock as _, Provider, RunList, RunSpan, SubmitAnswer, SubmitCall, SystemClock,
+    Upload, WebhookSecrets,
 };
 use fluxgate_core::provider::lenient::Fields;
 use fluxgate_core::provider::{Catalogue, ProviderRun, QuoteKey};
@@ -135,13 +135,11 @@ impl Provider for WaveSpeedClient {
     async fn runs_between(
         &self,
         model: &ModelId,
-        since: Timestamp,
-        until: Timestamp,
+        span: RunSpan,
         trace: &TraceContext,
     ) -> Result<RunList> {
-        let between = (since, until);
         self.lists
-            .runs_between(&self.exchange, model, between, trace)
+            .runs_between(&self.exchange, model, span, trace)
             .await
     }
 

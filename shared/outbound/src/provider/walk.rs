@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fluxgate_core::Result;
 use fluxgate_core::id::{ModelId, RunId};
-use fluxgate_core::port::{Clock as _, RunList, SystemClock};
+use fluxgate_core::port::{Clock as _, RunList, RunSpan, SystemClock};
 use fluxgate_core::provider::{ProviderRun, lenient};
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
@@ -20,7 +20,7 @@ const PAGE_SIZE: usize = 100;
 /// Of one look.
 const LOOK_PAGES_MAX: usize = 50;
 /// Twenty thousand runs of one model: what the provider's highest tier makes in the few minutes
-/// around a submit.
+/// around a submit. What is older is a walk of its own.
 const PAGES_MAX: usize = 200;
 /// However many submits are in doubt, a stretch of the list is read at this many milliseconds a
 /// page.
@@ -28,6 +28,8 @@ const PAGE_REST_MS: u64 = 500;
 const REST_MAX_MS: u64 = 20_000;
 /// A walk that nobody went on with for longer begins anew.
 const GOES_ON_MS: u64 = 10 * 60_000;
+/// A walk that did not reach the end of the list is as good as new for so long.
+const PART_SERVES_MS: u64 = 20 * 60_000;
 
 pub(super) struct Walk {
     read_at: Timestamp,
@@ -37,6 +39,8 @@ pub(super) struct Walk {
     /// Pages that were read, and the last run of the last of them.
     pages: usize,
     last: Option<RunId>,
+    /// When the oldest run was created that was read.
+    back_to: Option<Timestamp>,
     every_item_parsed: bool,
     has_reached_end: bool,
     done_at: Option<Timestamp>,
@@ -52,6 +56,7 @@ impl Walk {
             seen: HashSet::new(),
             pages: 0,
             last: None,
+            back_to: None,
             every_item_parsed: true,
             has_reached_end: false,
             done_at: None,
@@ -68,9 +73,10 @@ impl Walk {
     }
 
     /// Whether it may be gone on with, or was over a moment ago. What a run that is listed late
-    /// waits for.
+    /// waits for. The first parts of a longer list serve until the others were read.
     pub(super) fn serves(&self, now: Timestamp) -> bool {
         match self.done_at {
+            Some(_) if !self.has_reached_end => now.since_ms(self.read_at) < PART_SERVES_MS,
             Some(done_at) => {
                 let rest_ms = (self.pages as u64).saturating_mul(PAGE_REST_MS);
                 now.since_ms(done_at) < rest_ms.min(REST_MAX_MS) && now >= done_at
@@ -139,6 +145,8 @@ impl Walk {
         let has_passed = read.iter().any(|run| is_older(run, stretch.since));
         self.has_reached_end = has_passed || items.len() < PAGE_SIZE;
         self.pages = page;
+        let oldest = read.iter().filter_map(|run| run.created_at).min();
+        self.back_to = self.back_to.into_iter().chain(oldest).min();
         self.last = read.last().map(|run| run.id.clone());
         for run in read {
             let is_sought =
@@ -149,11 +157,13 @@ impl Walk {
         }
     }
 
-    pub(super) fn list(&self, between: (Timestamp, Timestamp)) -> RunList {
-        let is_asked_for = |run: &&Arc<ProviderRun>| is_between(run, between);
+    pub(super) fn list(&self, span: RunSpan) -> RunList {
+        let is_asked_for = |run: &&Arc<ProviderRun>| is_between(run, (span.since, span.until));
+        let has_more = self.done_at.is_some() && !self.has_reached_end;
         RunList {
             runs: self.runs.iter().filter(is_asked_for).cloned().collect(),
             whole: self.has_reached_end && self.every_item_parsed,
+            read_back_to: self.back_to.filter(|_| has_more),
             read_at: Some(self.read_at),
             told_at: self.told_at,
         }

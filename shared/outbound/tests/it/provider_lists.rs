@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::routing::post;
 use axum::{Json, Router};
-use fluxgate_core::port::{Clock as _, Provider, RunList, SystemClock};
+use fluxgate_core::port::{Clock as _, Provider, RunList, RunSpan, SystemClock};
 use fluxgate_core::time::Timestamp;
 use fluxgate_outbound::WaveSpeedClient;
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ async fn shrinking(runs: i64, deleted: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<V
     let kept = Arc::clone(&asked);
     let list = move |Json(question): Json<Value>| async move {
         let page = question["page"].as_i64().unwrap();
+        let until = question["created_before"].as_str().unwrap();
+        let until = Timestamp::from_rfc3339(until).unwrap();
         let before = {
             let mut kept = kept.lock().unwrap();
             kept.push(question);
@@ -34,7 +36,9 @@ async fn shrinking(runs: i64, deleted: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<V
         };
         // Once a look is over.
         let gone = if before > 50 { deleted } else { 0 };
-        let items: Vec<Value> = (gone + (page - 1) * 100..runs.min(gone + page * 100))
+        let later = (NEWEST - until.0).max(0) / 1_000;
+        let first = later + gone + (page - 1) * 100;
+        let items: Vec<Value> = (first..runs.min(first + 100))
             .map(|n| listed(n, model().as_str()))
             .collect();
         success(json!({ "page": page, "items": items }))
@@ -51,11 +55,30 @@ async fn listing(runs: i64) -> (WaveSpeedClient, Arc<Mutex<Vec<Value>>>) {
 
 /// A look at what was created between two moments, in milliseconds from the newest run on.
 async fn look(client: &WaveSpeedClient, (since, until): (i64, i64)) -> RunList {
-    let at = |ms: i64| Timestamp(NEWEST + ms);
-    client
-        .runs_between(&model(), at(since), at(until), &trace())
-        .await
-        .unwrap()
+    look_at_rest(client, (since, until), None).await
+}
+
+/// The same at what an answer left.
+async fn look_at_rest(
+    client: &WaveSpeedClient,
+    (since, until): (i64, i64),
+    rest: Option<Timestamp>,
+) -> RunList {
+    let span = RunSpan {
+        since: Timestamp(NEWEST + since),
+        until: Timestamp(NEWEST + until),
+        rest,
+    };
+    let list = client.runs_between(&model(), span, &trace()).await;
+    list.unwrap()
+}
+
+fn until(ms: i64) -> RunSpan {
+    RunSpan {
+        since: Timestamp(0),
+        until: Timestamp(ms),
+        rest: None,
+    }
 }
 
 fn pages(asked: &Mutex<Vec<Value>>) -> Vec<i64> {
@@ -121,6 +144,30 @@ async fn a_list_that_is_too_long_for_one_look_is_gone_on_with_at_the_next() {
     assert_eq!(first.read_at, third.read_at, "it says what was there then");
 }
 
+/// It ended at 20,000 runs, and nobody learned of those before.
+#[tokio::test]
+async fn a_list_of_more_runs_than_a_reading_holds_is_read_in_parts() {
+    let (client, asked) = listing(20_150).await;
+    let ever = (-40_000_000, 1_000);
+    let mut first = look(&client, ever).await;
+    for _ in 0..4 {
+        assert_eq!(first.read_back_to, None, "it is not over");
+        first = look(&client, ever).await;
+    }
+
+    let rest = look_at_rest(&client, ever, first.read_back_to).await;
+    let begun = asked.lock().unwrap().len();
+    let again = look(&client, ever).await;
+
+    assert_eq!((first.runs.len(), first.whole), (20_000, false));
+    assert_eq!(first.read_back_to, Some(Timestamp(NEWEST - 19_999_000)));
+    let ids = |list: &RunList| list.runs.last().unwrap().id.as_str().to_owned();
+    assert_eq!((rest.runs.len(), ids(&rest)), (151, "run20149".to_owned()));
+    assert_eq!((rest.whole, rest.read_back_to), (true, None));
+    assert_eq!(again.runs.len(), 20_000);
+    assert_eq!(asked.lock().unwrap().len(), begun, "the first part stands");
+}
+
 /// What moved up meanwhile would be passed over.
 #[tokio::test]
 async fn a_list_that_lost_runs_since_the_last_look_is_begun_anew() {
@@ -154,12 +201,7 @@ async fn a_list_of_everything_is_narrowed_to_the_model_and_to_what_can_be_read()
     let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
 
     let list = client
-        .runs_between(
-            &model(),
-            Timestamp(0),
-            Timestamp(2_000_000_000_000),
-            &trace(),
-        )
+        .runs_between(&model(), until(2_000_000_000_000), &trace())
         .await
         .unwrap();
 
@@ -179,7 +221,7 @@ async fn a_list_says_what_time_it_was_for_provider_if_that_can_be_read() {
         let list = move || async move { ([("date", date)], success(json!({ "items": null }))) };
         let client = client(Router::new().route("/api/v3/predictions", post(list))).await;
         client
-            .runs_between(&model(), Timestamp(0), Timestamp(1), &trace())
+            .runs_between(&model(), until(1), &trace())
             .await
             .unwrap()
     };

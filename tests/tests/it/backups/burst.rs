@@ -23,7 +23,7 @@ const LIMITS: [(&str, &str); 2] = [
 ];
 
 /// Runs a command to its end, which must be a good one, and reads its JSON.
-async fn run(args: &[&str]) -> Value {
+pub(super) async fn run(args: &[&str]) -> Value {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let running = tokio::task::spawn_blocking(move || {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -35,12 +35,12 @@ async fn run(args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Tasks by their keys, each with inputs of its own.
-async fn submit(
+pub(super) async fn submit(
     tenant: &TestTenant,
     inputs: &Value,
     keys: impl Iterator<Item = String>,
@@ -132,7 +132,7 @@ impl Burst {
     }
 }
 
-async fn tenant(installation: &Installation, data: &str) -> TestTenant {
+pub(super) async fn tenant(installation: &Installation, data: &str) -> TestTenant {
     run(&["tenants", "add", "acme", "--balance", "100", "--data", data]).await;
     let token = run(&["token", "acme", "--data", data]).await;
     let token = token["token"].as_str().unwrap().to_owned();

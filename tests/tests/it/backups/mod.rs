@@ -3,7 +3,9 @@
 
 mod burst;
 mod damaged;
+mod drill;
 mod refused;
+mod restored;
 
 use std::fs;
 

@@ -1,23 +1,9 @@
 //! A tenant whose bucket is gone for a while.
 
 use fluxgate_core::webhook::EventType;
-use fluxgate_tests::{LiveReceiver, Stack, eventually};
-use serde_json::Value;
+use fluxgate_tests::{LiveReceiver, Stack};
 
-use crate::event_catalogue::assert_described;
-
-fn events(receiver: &LiveReceiver, event: EventType) -> Vec<Value> {
-    let bodies = receiver.received().into_iter().map(|one| one.json());
-    let of_type = bodies.filter(|body| body["type"] == event.as_str());
-    of_type
-        .inspect(|body| assert_described(event, body))
-        .map(|body| body["data"].clone())
-        .collect()
-}
-
-async fn told(receiver: &LiveReceiver, event: EventType) -> Value {
-    eventually(event.as_str(), async || events(receiver, event).pop()).await
-}
+use crate::event_catalogue::{events, told};
 
 #[tokio::test]
 async fn a_tenant_is_told_that_its_bucket_is_gone_and_that_it_is_back_and_no_job_is_given_up() {

@@ -14,7 +14,7 @@ use crate::base::trace_context::TraceContext;
 use crate::domain::money::MicroUsd;
 use crate::domain::provider::{Catalogue, ProviderRun, QuoteKey};
 use crate::domain::webhook::EventType;
-use crate::port::{Provider, PutOff, RunList, SubmitAnswer, SubmitCall, Upload};
+use crate::port::{Provider, PutOff, RunList, RunSpan, SubmitAnswer, SubmitCall, Upload};
 
 /// So many calls must have failed, without one that was answered.
 const FAILURES_MIN: u32 = 3;
@@ -179,11 +179,10 @@ impl Provider for ObservedProvider {
     async fn runs_between(
         &self,
         model: &ModelId,
-        since: Timestamp,
-        until: Timestamp,
+        span: RunSpan,
         trace: &TraceContext,
     ) -> Result<RunList> {
-        self.saw(self.provider.runs_between(model, since, until, trace).await)
+        self.saw(self.provider.runs_between(model, span, trace).await)
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {

@@ -106,6 +106,8 @@ impl Submits {
         let cost = match model.price_told(inputs) {
             Some(cost) => cost,
             None => {
+                // A quote sends the inputs away.
+                self.context.check_restored().await?;
                 let key = model.quote_key(inputs);
                 self.provider.quote(&model.id, inputs, key).await?
             }

@@ -11,11 +11,13 @@ impl Gateway {
     /// reading the file, the caller must check with [`Self::tenant_for_submit`] that the tenant may
     /// submit.
     pub async fn upload(&self, upload: Upload) -> Result<Value> {
+        self.context.check_restored().await?;
         self.provider.upload(upload).await
     }
 
     /// Requests an upload ticket on the tenant's behalf; the answer says where to PUT the bytes.
     pub async fn upload_ticket(&self, request: &Value) -> Result<Value> {
+        self.context.check_restored().await?;
         self.provider.upload_ticket(request).await
     }
 }

@@ -353,10 +353,7 @@ impl Cursor {
                 place: Place::parse(place)?,
             })
         });
-        parsed.ok_or_else(|| {
-            let text = "the cursor is none of an erasure; begin it again without one";
-            Error::invalid("invalid_cursor", text).field("cursor")
-        })
+        parsed.ok_or_else(Error::invalid_cursor)
     }
 }
 

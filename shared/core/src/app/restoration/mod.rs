@@ -1,8 +1,11 @@
 //! What has to be doubted in a store that was restored from a backup: it does not know what was
 //! sent to the provider since then.
 
+mod awaiting;
 mod place;
 mod step;
+
+pub use awaiting::Awaiting;
 
 pub use step::{RestorationState, RestorationStep, Restorations};
 
@@ -12,6 +15,7 @@ use futures::stream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::batches::Batches;
+use super::everybody::everybody;
 use super::machine::SignalOutcome;
 use super::open_tasks::OpenTasks;
 use super::{Context, Machine};
@@ -62,7 +66,8 @@ impl Restoration {
     /// before anybody works on the store; it may be called again.
     pub async fn doubt(&self) -> Result<Doubted> {
         let mut doubted = Doubted::default();
-        for tenant in self.context.tenants().ids().await? {
+        let since = self.context.bounds.earliest_made(self.context.now());
+        for tenant in everybody(self.context.tenants(), since).await? {
             doubted.tenants += 1;
             doubted.batches += self.batches.cancel_all(&tenant, false).await?;
             let open = self.open_tasks(&tenant).await?;

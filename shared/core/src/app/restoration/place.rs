@@ -20,8 +20,11 @@ impl Place {
             None => (text, None),
         };
         Ok(Self {
-            tenant: TenantId::parse(tenant).map_err(|_| invalid())?,
-            task: task.map(TaskId::parse).transpose().map_err(|_| invalid())?,
+            tenant: TenantId::parse(tenant).map_err(|_| Error::invalid_cursor())?,
+            task: task
+                .map(TaskId::parse)
+                .transpose()
+                .map_err(|_| Error::invalid_cursor())?,
         })
     }
 
@@ -38,12 +41,6 @@ impl fmt::Display for Place {
             None => write!(f, "{}", self.tenant),
         }
     }
-}
-
-fn invalid() -> Error {
-    let text =
-        "'cursor' is the 'next' of an answer, unchanged; leave it out to start from the beginning";
-    Error::invalid("invalid_cursor", text).field("cursor")
 }
 
 #[cfg(test)]

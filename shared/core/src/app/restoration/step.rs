@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::place::Place;
-use super::{Doubted, Restoration};
+use super::{Awaiting, Doubted, Restoration};
 use crate::app::everybody::everybody;
 use crate::app::jobs::Jobs;
 use crate::app::{Context, Operator};
@@ -26,8 +26,6 @@ const PAGE_TASKS: usize = 256;
 /// the backup is no older than its schedule.
 const PAGE_DELIVERIES: usize = 100;
 const PAGES_DELIVERIES_MAX: usize = 50;
-/// The one error that says so.
-const NEEDED: &str = "restoration_needed";
 
 /// The operator's use case of a restored store.
 pub struct Restorations {
@@ -71,13 +69,9 @@ impl Restorations {
         }
     }
 
-    /// True while submits fail with code `restoration_needed`.
-    pub async fn is_needed(&self) -> Result<bool> {
-        match self.context.check_restored().await {
-            Ok(()) => Ok(false),
-            Err(error) if error.code == NEEDED => Ok(true),
-            Err(error) => Err(error),
-        }
+    /// Why submits are refused, if they are.
+    pub async fn awaiting(&self) -> Result<Option<Awaiting>> {
+        Awaiting::of(&self.context).await
     }
 
     /// Takes one step, from the cursor of the step before on: doubts what may have been sent since
@@ -93,7 +87,7 @@ impl Restorations {
             watched: 0,
             deliveries: 0,
         };
-        if !self.is_needed().await? {
+        if self.awaiting().await?.is_none() {
             return Ok(step);
         }
         if place.is_none() {

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use self::looked_at::LookedAt;
 use super::batches::Batches;
 use super::jobs::Jobs;
-use super::{Context, Machine};
+use super::{Awaiting, Context, Machine};
+use crate::base::error::Result;
 use crate::port::Queue;
 
 /// Sweeps.
@@ -37,5 +38,11 @@ impl Sweeper {
             jobs: Jobs::new(&machine.context, queue),
             machine,
         }
+    }
+
+    /// While a restored store waits, nothing of it is swept: that would go on with its tasks, and
+    /// tell tenants.
+    pub async fn awaiting(&self) -> Result<Option<Awaiting>> {
+        Awaiting::of(&self.context).await
     }
 }

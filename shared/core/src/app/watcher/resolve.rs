@@ -11,13 +11,17 @@ use crate::base::error::Result;
 use crate::base::time::Timestamp;
 use crate::domain::provider::ProviderRun;
 use crate::domain::task::{Failure, Signal, State, Task, Via};
-use crate::port::RunList;
+use crate::port::{RunList, RunSpan};
 
 /// Maximum difference between the provider's clock and ours.
 const CLOCK_SKEW_MS: u64 = 60_000;
 /// The provider forgets runs after seven days. For times older than this, a run missing from its
 /// list proves nothing.
 const LIST_KEPT_MS: u64 = 6 * 86_400_000;
+
+/// A list that is longer than one reading holds is read in so many parts, from the newest runs on:
+/// a run is found in any of them. Only a list of one part denies one.
+const PARTS_MAX: usize = 4;
 
 /// What the provider's list says of a submit in doubt.
 enum Evidence {
@@ -111,16 +115,28 @@ impl Watcher {
                 .0
                 .saturating_sub(i64::try_from(CLOCK_SKEW_MS).unwrap_or(0)),
         );
-        let until = stretch.until.plus_ms(CLOCK_SKEW_MS);
+        let mut span = RunSpan {
+            since: from,
+            until: stretch.until.plus_ms(CLOCK_SKEW_MS),
+            rest: None,
+        };
         let trace = self.context.hop(task);
-        let list = self
-            .provider
-            .runs_between(&task.model, from, until, &trace)
-            .await?;
-        let speaks_of = list.read_at.filter(|read_at| {
-            may_deny && list.whole && *read_at >= stretch.until && clocks_agree(&list)
-        });
-        self.judge(&sought, list.runs, speaks_of).await
+        for _ in 0..PARTS_MAX {
+            let list = self.provider.runs_between(&task.model, span, &trace);
+            let list = list.await?;
+            let is_first = span.rest.is_none();
+            let speaks_of = list.read_at.filter(|read_at| {
+                let is_sound = *read_at >= stretch.until && clocks_agree(&list);
+                may_deny && is_first && list.whole && is_sound
+            });
+            let next = list.read_back_to;
+            match self.judge(&sought, list.runs, speaks_of).await? {
+                Evidence::Unclear if next.is_some_and(|next| goes_back(span, next)) => {}
+                evidence => return Ok(evidence),
+            }
+            span.rest = next;
+        }
+        Ok(Evidence::Unclear)
     }
 
     /// `speaks_of`: what the list does not show did not exist then.
@@ -176,6 +192,12 @@ impl Watcher {
                 .plus_ms(uploads_ms),
         }
     }
+}
+
+/// Whether this leads further back than the part of the list that was read: else more runs were
+/// created in a moment than a part holds.
+fn goes_back(span: RunSpan, next: Timestamp) -> bool {
+    next > span.since && next < span.rest.unwrap_or(span.until)
 }
 
 /// The list is requested by our clock but kept by the provider's, so it proves nothing unless the

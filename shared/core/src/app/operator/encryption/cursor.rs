@@ -17,7 +17,7 @@ impl Position {
         if text.is_empty() {
             return Ok(Self::FIRST);
         }
-        let tenant = TenantId::parse(text).map_err(|_| invalid())?;
+        let tenant = TenantId::parse(text).map_err(|_| Error::invalid_cursor())?;
         Ok(Self(Some(tenant)))
     }
 }
@@ -55,11 +55,11 @@ impl Cursor {
     /// Kind `Invalid` with code `invalid_cursor`.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let mut parts = text.splitn(3, '.');
-        let mut part = || parts.next().ok_or_else(invalid);
+        let mut part = || parts.next().ok_or_else(Error::invalid_cursor);
         let (began, blocked, position) = (part()?, part()?, part()?);
         Ok(Self {
-            began: Timestamp(began.parse().map_err(|_| invalid())?),
-            blocked: blocked.parse().map_err(|_| invalid())?,
+            began: Timestamp(began.parse().map_err(|_| Error::invalid_cursor())?),
+            blocked: blocked.parse().map_err(|_| Error::invalid_cursor())?,
             position: Position::parse(position)?,
         })
     }
@@ -69,12 +69,6 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.began.0, self.blocked, self.position)
     }
-}
-
-fn invalid() -> Error {
-    let text =
-        "'cursor' is the 'next' of an answer, unchanged; leave it out to start from the beginning";
-    Error::invalid("invalid_cursor", text).field("cursor")
 }
 
 #[cfg(test)]

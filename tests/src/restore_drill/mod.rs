@@ -1,5 +1,8 @@
-//! The drill of a restore on an emulated AWS: a backup in the middle of a burst, edits that it does
-//! not have, the table deleted, its backup restored under another name, adopted and seen to.
+//! The drill of a restore on an emulated AWS: a backup in the middle of a burst, of a batch and of
+//! a callback, edits that it does not have, the table deleted, its backup restored under another
+//! name, adopted and seen to.
+
+mod under_way;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,6 +14,7 @@ use fluxgate_emulator::EmulatorConfig;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use self::under_way::{LINES, UnderWay};
 use crate::gateway::emulator_config;
 use crate::tenant::MODEL;
 use crate::{Stack, StackOptions, TestTenant};
@@ -60,6 +64,7 @@ struct Before {
     inputs: Value,
     ended: Vec<String>,
     open: Vec<String>,
+    under_way: UnderWay,
     /// The path of a link to an output.
     link: String,
     backup: String,
@@ -74,10 +79,12 @@ pub async fn restore_drill() -> Vec<Check> {
     let Before { stack, tenant, .. } = before;
     let stack = Box::pin(stack.deployed_again(options(Some(RESTORED)))).await;
     let tenant = TestTenant::new(tenant.id, stack.gateway_url(), tenant.token);
+    let under_way = before.under_way.on(&stack);
     let after = After {
         stack,
         tenant,
         inputs: before.inputs,
+        under_way,
         runs,
     };
     after
@@ -85,6 +92,7 @@ pub async fn restore_drill() -> Vec<Check> {
         .await;
     after.restoration(&mut checks).await;
     after.goes_on(&before.open, &mut checks).await;
+    after.under_way.check(&mut checks).await;
     after.books(&mut checks).await;
     after.table(&mut checks).await;
     checks.0
@@ -150,11 +158,13 @@ async fn before() -> Before {
     let output = tenant.result(&ended[0]).await["outputs"][0].clone();
     let link = output.as_str().expect("an output has a link");
     let link = link.trim_start_matches(stack.gateway_url()).to_owned();
+    let under_way = UnderWay::begin(&stack, &tenant, &inputs).await;
     let open = submit(&tenant, &inputs, "open", OPEN).await;
     let create = stack.ministack.aws().dynamodb().create_backup();
     let create = create.table_name(stack.table()).backup_name("drill");
     let created = create.send().await.expect("the table can be backed up");
     let backup = created.backup_details.expect("a backup has details");
+    under_way.is_over().await;
     all_ended(&tenant, &open).await;
     let lost = submit(&tenant, &inputs, "lost", LOST).await;
     all_ended(&tenant, &lost).await;
@@ -164,6 +174,7 @@ async fn before() -> Before {
         inputs,
         ended,
         open,
+        under_way,
         link,
         backup: backup.backup_arn,
     }
@@ -203,6 +214,7 @@ struct After {
     stack: Stack,
     tenant: TestTenant,
     inputs: Value,
+    under_way: UnderWay,
     /// How many the provider had when the table was restored.
     runs: usize,
 }
@@ -233,6 +245,9 @@ impl After {
         let output = self.tenant.http().get(self.tenant.url(link)).send().await;
         let output = output.expect("the gateway answers").status().as_u16();
         checks.add("a link from before leads to its output", output, 200);
+        let swept = self.stack.function("sweeper").invoke(json!({})).await;
+        let left = swept.is_ok_and(|swept| swept["awaits_restoration"] == true);
+        checks.add("the sweeper leaves the table alone", left, true);
         let runs = self.stack.emulator.runs().len();
         checks.add("runs sent before the restoration", runs - self.runs, 0);
     }
@@ -254,12 +269,14 @@ impl After {
         let unsent = count(&["admitted", "submitting", "unknown"]);
         let both = (count(&["submitted", "archiving"]) > 0, unsent > 0);
         checks.add("tasks with a run, and without one", both, (true, true));
-        let (mut in_doubt, mut watched, mut path) = (0, 0, RESTORATION.to_owned());
+        let (mut in_doubt, mut watched, mut deliveries) = (0, 0, 0);
+        let mut path = RESTORATION.to_owned();
         let state = loop {
             let (status, step) = self.stack.admin(&path, &json!({})).await;
             assert_eq!(status, 200, "{step}");
             in_doubt += step["tasks_in_doubt"].as_u64().unwrap_or_default();
             watched += step["watched"].as_u64().unwrap_or_default();
+            deliveries += step["deliveries"].as_u64().unwrap_or_default();
             match step["next"].as_str() {
                 Some(next) => path = format!("{RESTORATION}?cursor={next}"),
                 None => break step["state"].as_str().unwrap_or_default().to_owned(),
@@ -268,6 +285,7 @@ impl After {
         checks.add("the restoration", state.as_str(), "done");
         checks.add("tasks in doubt", in_doubt, unsent as u64);
         checks.add("open tasks watched again", watched, open.len() as u64);
+        checks.add("callbacks sent again", deliveries, 1);
         let needed = self.get(RESTORATION).await["needed"] == true;
         checks.add("another restoration is needed", needed, false);
     }
@@ -279,7 +297,8 @@ impl After {
         let states = all_ended(&self.tenant, &new).await;
         checks.add("a new task ended", states, vec!["completed".to_owned()]);
         let runs = runs_of(&self.stack, "");
-        checks.add("tasks with a run", runs.len(), ENDED + OPEN + LOST + 1);
+        let tasks = ENDED + OPEN + LOST + LINES + 2;
+        checks.add("tasks and lines with a run", runs.len(), tasks);
         let most = runs.values().max().copied().unwrap_or_default();
         checks.add("runs of one task, at most", most, 1);
     }
@@ -292,20 +311,23 @@ impl After {
             .iter()
             .map(|finding| (text(&finding["code"]), text(&finding["run"])))
             .collect();
-        let lost = self.stack.emulator.runs().into_iter();
-        let lost = lost.filter(|run| text(&run.inputs["prompt"]).starts_with("lost"));
+        let lines = self.under_way.lost_lines().await;
+        let lost = self.stack.emulator.runs().into_iter().filter(|run| {
+            let prompt = text(&run.inputs["prompt"]);
+            prompt.starts_with("lost") || lines.contains(&prompt)
+        });
         let mut wanted: Vec<_> = lost.map(|run| ("orphan".to_owned(), run.id)).collect();
         found.sort();
         wanted.sort();
-        let (orphans, are_those) = (found.len(), found == wanted);
-        checks.add("orphans of lost tasks", (orphans, are_those), (LOST, true));
-        let books = self.get("/admin/v1/tenants/acme/account/check").await;
-        checks.add(
-            "findings of accounts check",
-            books["findings"].to_string(),
-            "[]".to_owned(),
-        );
-        let spent = PRICE_USD * (ENDED + OPEN + 1) as f64;
+        let orphans = (found.len(), found == wanted);
+        let lost = LOST + lines.len();
+        checks.add("orphans of lost tasks and lines", orphans, (lost, true));
+        for tenant in ["acme", "bolt"] {
+            let books = format!("/admin/v1/tenants/{tenant}/account/check");
+            let findings = self.get(&books).await["findings"].to_string();
+            checks.add("findings of accounts check", findings, "[]".to_owned());
+        }
+        let spent = PRICE_USD * (ENDED + OPEN + 2) as f64;
         let balance = format!("{:.2}", self.tenant.balance_usd().await);
         checks.add(
             "the tenant's balance",

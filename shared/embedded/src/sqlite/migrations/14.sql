@@ -1,0 +1,2 @@
+-- Whether the folder was restored for a drill, and may send nothing.
+CREATE TABLE drill (one INTEGER PRIMARY KEY CHECK (one = 1));
