@@ -28,7 +28,10 @@ use serde_json::Value;
 
 use crate::{key_ring, private};
 use notes::bounds_of_commands;
-pub use notes::{NotedProvider, NotedSettings, noted_provider, noted_server, settings_of_commands};
+pub use notes::{
+    NotedProvider, NotedSettings, noted_own_address, noted_provider, noted_server,
+    settings_of_commands,
+};
 pub use reader::FolderReader;
 use token_file::TokenFile;
 

@@ -4,6 +4,7 @@
 mod bounds;
 mod dns_server;
 mod log_style;
+mod overridden;
 mod wording;
 
 use std::fmt::{self, Display};
@@ -27,6 +28,8 @@ use crate::values;
 pub use bounds::{BoundsSettings, NotedBounds};
 pub use dns_server::{DnsServer, name_settings};
 pub use log_style::LogStyle;
+pub use overridden::Overridden;
+use overridden::overridden;
 use wording::one_line;
 
 /// Variables with our prefix that are not settings of `serve`.
@@ -135,6 +138,9 @@ pub struct Settings {
     /// from the file that `WAVESPEED_API_KEY_FILE` names.
     #[serde(skip)]
     pub provider_key: Option<Secret>,
+    /// What the file says and a variable says otherwise.
+    #[serde(skip)]
+    pub overridden: Vec<Overridden>,
 }
 
 impl Default for Settings {
@@ -161,6 +167,7 @@ impl Default for Settings {
             bounds: BoundsSettings::default(),
             connections: ConnectionSettings::default(),
             provider_key: None,
+            overridden: Vec::new(),
         }
     }
 }
@@ -176,6 +183,11 @@ impl Display for BadSettings {
 }
 
 impl std::error::Error for BadSettings {}
+
+/// Of a setting that is found to be wrong only when it is used.
+pub(crate) fn bad_settings(error: anyhow::Error) -> anyhow::Error {
+    BadSettings(error).into()
+}
 
 /// Where the model runs.
 #[derive(Debug, Clone)]
@@ -196,6 +208,8 @@ impl Settings {
 
     fn merged(file: Option<&Path>, flags: impl Serialize) -> Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        let environment = || Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__");
+        let mut won = Vec::new();
         if let Some(file) = file {
             if !file.is_file() {
                 bail!(
@@ -203,10 +217,11 @@ impl Settings {
                     file.display()
                 );
             }
+            won = overridden(Toml::file_exact(file), environment(), &flags);
             figment = figment.merge(Toml::file_exact(file));
         }
         let figment = figment
-            .merge(Env::prefixed("FLUXGATE_").ignore(&ELSEWHERE).split("__"))
+            .merge(environment())
             .merge(Serialized::globals(flags));
         // serde would accept a list for a struct, with its fields in order.
         if figment
@@ -221,6 +236,7 @@ impl Settings {
         let provider_key = values::secret_variable("WAVESPEED_API_KEY")?;
         Ok(Self {
             provider_key,
+            overridden: won,
             ..settings
         })
     }

@@ -90,7 +90,7 @@ impl Visit for Fields {
 }
 
 /// What is written as a JSON string.
-trait Text {
+pub(crate) trait Text {
     fn write(&self, into: &mut Escaped<'_>) -> fmt::Result;
 }
 
@@ -106,7 +106,7 @@ impl Text for &dyn Debug {
     }
 }
 
-fn quoted(text: &mut String, value: &impl Text) {
+pub(crate) fn quoted(text: &mut String, value: &impl Text) {
     text.push('"');
     // Text in memory is always written; a value that cannot be formatted is cut where it failed.
     let _ = value.write(&mut Escaped(text));
@@ -123,7 +123,7 @@ fn misleads(c: char) -> bool {
 }
 
 /// Writes text as the inside of a JSON string.
-struct Escaped<'a>(&'a mut String);
+pub(crate) struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

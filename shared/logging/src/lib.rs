@@ -10,5 +10,5 @@ mod fields;
 mod lines;
 mod queue;
 
-pub use lines::{LogFormat, LogLines};
+pub use lines::{LogFormat, LogLines, json_line};
 pub use queue::{LineQueue, LineSender};

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, quoted};
 
 const MESSAGE: &str = "message";
 /// A line of memory that is kept for the next one; a longer one is given back.
@@ -104,6 +104,16 @@ where
             }
         });
     }
+}
+
+/// A line as [`LogFormat::Json`] has it, without its end, for what is told whatever is logged.
+pub fn json_line(level: Level, target: &str, message: &str) -> String {
+    let mut line = String::from("{\"timestamp\":\"");
+    push_time(&mut line);
+    line.extend(["\",\"level\":\"", level.as_str(), "\",\"message\":"]);
+    quoted(&mut line, &message);
+    line.extend([",\"target\":\"", target, "\"}"]);
+    line
 }
 
 fn json<'a, S: LookupSpan<'a>>(

@@ -72,6 +72,7 @@ impl<V: Clone> Known<V> {
 
     fn while_paused(&self, now: Timestamp) -> Option<Result<V>> {
         let (_, error) = self.paused.as_ref().filter(|(until, _)| now < *until)?;
-        Some(self.serving(now).ok_or_else(|| error.clone()))
+        let told = || error.clone().of_earlier_call();
+        Some(self.serving(now).ok_or_else(told))
     }
 }

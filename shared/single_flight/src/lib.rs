@@ -65,7 +65,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
     }
 
     /// The value of the key, fetched unless it is fresh. Whoever has none that serves waits for the
-    /// one fetch that is under way.
+    /// one fetch that is under way. The error of a fetch that somebody else made is marked so.
     pub async fn get(
         &self,
         key: &K,
@@ -84,7 +84,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
             },
         };
         match joined {
-            Ok(landed) => landed,
+            Ok(landed) => landed.map_err(Error::of_earlier_call),
             // Another may have landed between the look and the take-off.
             Err(take_off) => match self.known(key).settled(self.clock.now()) {
                 Some(answer) => self.land(key, take_off, answer),
@@ -103,7 +103,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
         fetch: impl Future<Output = Result<Fetched<V>, Failed>>,
     ) -> Result<V> {
         match self.flights.get_value_or_guard_async(key).await {
-            Ok(landed) => landed,
+            Ok(landed) => landed.map_err(Error::of_earlier_call),
             Err(take_off) => {
                 let (mut known, now) = (self.known(key), self.clock.now());
                 if let Some(answer) = known.refreshed(now, gap_ms) {

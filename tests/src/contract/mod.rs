@@ -11,6 +11,7 @@ pub mod budgets;
 pub mod budgets_at_once;
 pub mod budgets_in_mid_month;
 pub mod captures;
+pub mod catalogue_store;
 pub mod change_jobs;
 pub mod corrections;
 pub mod day_fills;

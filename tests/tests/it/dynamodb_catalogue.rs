@@ -6,80 +6,27 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use fluxgate_core::digest::sha256;
 use fluxgate_core::port::{CatalogueStore as _, Provider as _};
-use fluxgate_tests::contract::now;
+use fluxgate_tests::contract::{catalogue_store, now};
 use fluxgate_tests::gateway::emulator_config;
 use fluxgate_tests::roles::provider;
 use serde_json::json;
 
 use super::dynamodb::Bed;
 
-/// So long is a catalogue claimed.
-const CLAIM_MS: u64 = 60_000;
-
-/// Entries that do not compress, longer than two items may be.
-fn long_entries() -> Bytes {
-    let (mut text, mut state) = (String::from("[\""), sha256(b"catalogue"));
-    while text.len() < 2_000_000 {
-        state = sha256(&state);
-        text.extend(state.iter().map(|byte| format!("{byte:02x}")));
-    }
-    (text + "\"]").into()
-}
-
 #[tokio::test]
 async fn what_was_stored_last_is_read_and_equal_entries_are_left_out() {
     let bed = Bed::start().await;
-    let (store, at) = (bed.store(), now());
-    assert_eq!(store.catalogue_eventual(None).await.unwrap(), None);
-
-    for entries in [long_entries(), Bytes::from_static(b"[]"), long_entries()] {
-        let at = now();
-        store.store_catalogue(entries.clone(), at).await.unwrap();
-        let digest = sha256(&entries);
-
-        let read = store.catalogue_eventual(None).await.unwrap().unwrap();
-        let known = store
-            .catalogue_eventual(Some(&digest))
-            .await
-            .unwrap()
-            .unwrap();
-
-        assert_eq!((read.read_at, read.sha256), (at, digest));
-        assert_eq!((read.entries, known.entries), (Some(entries), None));
-    }
-    store
-        .store_catalogue(Bytes::from_static(b"[1]"), at)
-        .await
-        .unwrap();
-    let later = store.catalogue_eventual(None).await.unwrap().unwrap();
-    assert_eq!(
-        later.sha256,
-        sha256(&long_entries()),
-        "an earlier one came late"
-    );
+    catalogue_store::what_was_stored_last_is_read_and_equal_entries_are_left_out(bed.store()).await;
 }
 
 #[tokio::test]
 async fn one_of_many_claims_the_reading_until_it_has_stored_it_or_its_time_is_over() {
     let bed = Bed::start().await;
-    let (store, at) = (bed.store(), now());
-    let claim = async |seen, now| store.claim_catalogue(seen, now, CLAIM_MS).await.unwrap();
-
-    let claims: [_; 8] = std::array::from_fn(|_| claim(None, at));
-    let won = futures::future::join_all(claims).await;
-
-    assert_eq!(won.iter().filter(|won| **won).count(), 1);
-    assert!(!claim(None, at.plus_ms(CLAIM_MS - 1)).await);
-    assert!(claim(None, at.plus_ms(CLAIM_MS)).await, "its time is over");
-    store
-        .store_catalogue(Bytes::from_static(b"[]"), at)
-        .await
-        .unwrap();
-    assert!(
-        !claim(Some(at.minus_ms(1)), at).await,
-        "another has read it meanwhile"
-    );
-    assert!(claim(Some(at), at).await && !claim(Some(at), at).await);
+    let store = bed.store();
+    catalogue_store::one_of_many_claims_the_reading_until_it_has_stored_it_or_its_time_is_over(
+        store,
+    )
+    .await;
 }
 
 #[tokio::test]

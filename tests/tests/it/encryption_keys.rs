@@ -143,7 +143,8 @@ fn a_folder_of_an_earlier_release_gets_keys_at_its_next_start_and_its_secrets_ar
              DROP INDEX jobs_by_due; ALTER TABLE jobs DROP COLUMN part;
              ALTER TABLE jobs DROP COLUMN tenant;
              DROP INDEX ledger_by_time; ALTER TABLE ledger DROP COLUMN reason;
-             DROP TABLE inputs_drops; DROP TABLE drill;
+             DROP TABLE inputs_drops; DROP TABLE drill; DROP TABLE catalogues;
+             DROP TABLE catalogue_entries;
              ALTER TABLE inputs DROP COLUMN expires_at; PRAGMA user_version = 6;",
         )
         .unwrap();

@@ -2,7 +2,7 @@
 
 use fluxgate_local::settings::BoundsSettings;
 use fluxgate_tests::gateway::quick;
-use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually};
+use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually, process};
 use serde_json::{Value, json};
 
 /// Failures open the breaker after three, and disable after a second.
@@ -28,7 +28,7 @@ async fn shown(tenant: &TestTenant, id: &str) -> Value {
     tenant.get(&format!("/v1/endpoints/{id}")).await.body
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_breaker_opens_on_consecutive_failures_and_closes_with_a_success() {
     let gateway = Gateway::with(impatient()).await;
     let tenant = gateway.tenant("acme", "1").await;
@@ -47,6 +47,15 @@ async fn a_breaker_opens_on_consecutive_failures_and_closes_with_a_success() {
         open["health"]["consecutive_failures"].as_u64() >= Some(3),
         "{open}"
     );
+
+    let data = gateway.server.folder().path.to_str().unwrap().to_owned();
+    let listed = || {
+        let args = ["endpoints", "list", "--tenant", "acme", "--data", &data];
+        String::from_utf8(process::run(&args).stdout).unwrap()
+    };
+    let said = tokio::task::block_in_place(listed);
+    let open = said.contains("open until 2") || said.contains("half-open");
+    assert!(open && said.contains("enabled "), "{said}");
 
     // Probes go on, and the fifth answer is a good one.
     let tries = receiver.about(&task, 5).await;

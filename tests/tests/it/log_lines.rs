@@ -38,6 +38,55 @@ async fn request_line(serving: &Serving, id: &str) -> Value {
     .await
 }
 
+/// The first lines and the last were text, which whoever collects JSON threw away.
+#[tokio::test]
+async fn every_line_of_a_json_log_is_json_from_the_first_to_the_last_whatever_its_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let log = folder.path().join("log");
+    let listen = fluxgate_tests::gateway::free_address().to_string();
+    let style = ["--log-format", "json", "--log", "error"];
+    let place = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+    ];
+    let args = [&place[..], &style].concat();
+    let said = std::fs::File::create(&log).unwrap();
+    let base_url = format!("http://{listen}");
+    let served =
+        fluxgate_tests::FluxgateProcess::serve_saying(&args, &[], &base_url, said.into()).await;
+
+    let second = process::run(&[&["serve"], &args[..]].concat());
+    assert_eq!(served.terminate(), Some(0));
+
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect();
+    let message = |line: &Value| line["message"].as_str().unwrap().to_owned();
+    assert!(
+        message(&lines[0]).starts_with("fluxgate serves http"),
+        "{log}"
+    );
+    assert!(
+        message(lines.last().unwrap()).starts_with("stopping"),
+        "{log}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["timestamp"].is_string() && line["level"] == "INFO")
+    );
+    let refused = String::from_utf8(second.stderr).unwrap();
+    let refused: Value = serde_json::from_str(&refused).unwrap_or_else(|_| panic!("{refused}"));
+    assert_eq!(refused["level"], "ERROR", "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_id_finds_its_line_its_task_and_every_job_of_it() {
     let emulator = Emulator::start(emulator_config()).await.unwrap();

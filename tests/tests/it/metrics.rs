@@ -11,7 +11,9 @@ use fluxgate_lambda::CLOUDWATCH_METRICS;
 use fluxgate_local::server::{OWN_METRICS, PROCESS_METRICS};
 use fluxgate_local::settings::BoundsSettings;
 use fluxgate_tests::gateway::{free_address, quick};
-use fluxgate_tests::{Gateway, GatewayOptions, LiveReceiver, eventually, process};
+use fluxgate_tests::{
+    FluxgateProcess, Gateway, GatewayOptions, LiveReceiver, TestTenant, eventually, process,
+};
 
 async fn text(gateway: &Gateway) -> String {
     gateway.metrics().await
@@ -81,6 +83,55 @@ pub(crate) fn every_name() -> BTreeSet<String> {
     let own = OWN_METRICS.iter().map(|(name, _, _)| *name);
     let names = of_core.chain(of_labels).chain(own).chain(PROCESS_METRICS);
     names.map(str::to_owned).collect()
+}
+
+/// A refusal was counted for each caller who was told of it, though one call was made.
+#[tokio::test]
+async fn only_calls_of_the_provider_that_are_made_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let run = |args: &[&str]| process::run(&[args, &["--data", &data]].concat());
+    assert!(run(&["tenants", "add", "acme"]).status.success());
+    let token = String::from_utf8(run(&["token", "acme"]).stdout).unwrap();
+    let listen = free_address().to_string();
+    let base_url = format!("http://{listen}");
+    let place = [
+        "--data",
+        &data,
+        "--listen",
+        &listen,
+        "--s3-listen",
+        "127.0.0.1:0",
+    ];
+    let args = [
+        &place[..],
+        &["--open-metrics", "--provider", "http://127.0.0.1:1"],
+    ]
+    .concat();
+    let key = [("WAVESPEED_API_KEY", "x")];
+    let _served = FluxgateProcess::serve(&args, &key, &base_url).await;
+    let tenant = TestTenant::new("acme".parse().unwrap(), &base_url, token.trim().to_owned());
+
+    let asks = (0..20).map(|_| tenant.get("/api/v3/models"));
+    for answer in futures::future::join_all(asks).await {
+        assert_eq!(answer.status, 503);
+    }
+
+    let told = reqwest::get(format!("{base_url}/metrics")).await.unwrap();
+    let told = told.text().await.unwrap();
+    let made = "fluxgate_provider_requests_total{operation=\"catalogue\",outcome=\"connection\"} ";
+    let made = value(&told, made);
+    assert!((1.0..20.0).contains(&made), "{told}");
+    assert_eq!(
+        value(&told, "fluxgate_provider_calls_total "),
+        made,
+        "{told}"
+    );
+    assert_eq!(
+        value(&told, "fluxgate_provider_failures_total "),
+        made,
+        "{told}"
+    );
 }
 
 /// The value of the line that begins so.

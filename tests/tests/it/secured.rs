@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
 use fluxgate_tests::gateway::free_address;
 use fluxgate_tests::tenant::MODEL;
 use fluxgate_tests::{FluxgateProcess, eventually, process};
@@ -60,12 +61,21 @@ struct Served {
 impl Served {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         make(folder.path(), &["first", "second"]);
         install(folder.path(), "first.pem", "first.key");
+        Self::on(folder).await
+    }
+
+    async fn on(folder: tempfile::TempDir) -> Self {
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let listen = free_address().to_string();
         let (data, cert, key) = (path("data"), path("live.pem"), path("live.key"));
+        let bounds = "[bounds]\nbatch_first_ms = 200\nbatch_waiting_max_ms = 1000";
+        std::fs::write(path("fluxgate.toml"), bounds).unwrap();
+        let config = path("fluxgate.toml");
         let args = [
+            "--config",
+            &config,
             "--data",
             &data,
             "--listen",
@@ -189,6 +199,53 @@ async fn a_certificate_that_changes_is_used_by_new_connections_and_a_bad_one_by_
     served.process.kill();
 }
 
+/// The plain listener had a new port at each start, and a command that waited asked the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waits_finds_the_server_again_after_a_restart() {
+    let served = Served::start().await;
+    let data = served.data.clone();
+    let run = |args: &[&str]| {
+        let output = process::run(&[args, &["--data", &data]].concat());
+        assert!(output.status.success(), "{args:?} {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["tenants", "add", "acme"]);
+    let lines = served.folder.path().join("lines.jsonl");
+    let picture = base64::engine::general_purpose::STANDARD.encode(fluxgate_emulator::DEMO_PHOTO);
+    let input = json!({ "prompt": "x", "image": format!("data:image/jpeg;base64,{picture}") });
+    let line = json!({ "model": MODEL, "input": input });
+    std::fs::write(&lines, line.to_string()).unwrap();
+    let args = [
+        "batch",
+        lines.to_str().unwrap(),
+        "--tenant",
+        "acme",
+        "--data",
+        &data,
+    ];
+    let mut waiting = process::command(&args).spawn().unwrap();
+    // It has no money yet.
+    eventually("the batch", || async {
+        (!run(&["batches", "--tenant", "acme", "--quiet"]).is_empty()).then_some(())
+    })
+    .await;
+    let Served {
+        folder, process, ..
+    } = served;
+    let noted = |folder: &Path| std::fs::read_to_string(folder.join("data/server-url")).unwrap();
+    let before = noted(folder.path());
+    assert_eq!(process.terminate(), Some(0));
+
+    let served = Served::on(folder).await;
+
+    assert_eq!(noted(served.folder.path()), before);
+    run(&["accounts", "top-up", "acme", "1", "--reference", "first"]);
+    let ended = tokio::task::spawn_blocking(move || waiting.wait().unwrap());
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(90), ended).await;
+    assert_eq!(ended.unwrap().unwrap().code(), Some(0));
+    served.process.kill();
+}
+
 #[test]
 fn a_certificate_without_its_key_is_a_setting_that_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
@@ -216,7 +273,7 @@ fn a_certificate_without_its_key_is_a_setting_that_is_wrong() {
     let (foreign, foreign_said) = serve(&["--tls-cert", &cert, "--tls-key", &key]);
     let (none, none_said) = serve(&["--tls-cert", "/nowhere.pem", "--tls-key", &key]);
 
-    assert_eq!((alone, foreign, none), (Some(2), Some(1), Some(1)));
+    assert_eq!((alone, foreign, none), (Some(2), Some(2), Some(2)));
     assert!(
         alone_said.contains("set both --tls-cert and --tls-key"),
         "{alone_said}"

@@ -174,7 +174,13 @@ async fn gateway(args: &DoctorArgs) -> Result<String> {
     );
     let ready = call(args, "/readyz").await?;
     if ready.status() == StatusCode::SERVICE_UNAVAILABLE {
-        bail!("{answers}, but its writes fail; free some space, and look at its log");
+        let why: Value = ready.json().await.unwrap_or_default();
+        match why["status"].as_str() {
+            Some("database_corrupt") => bail!(
+                "{answers}, but its database is damaged; stop it, and restore the folder from a backup by 'fluxgate restore'"
+            ),
+            _ => bail!("{answers}, but its writes fail; free some space, and look at its log"),
+        }
     }
     let ready = client::body(&args.url(), ready).await?;
     let ready: Value = json::read(&ready, JsonBounds::DOCUMENT).unwrap_or_default();

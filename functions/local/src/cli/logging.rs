@@ -20,9 +20,16 @@ const QUIET: &str = "aws_config=warn,aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_h
     h2=warn,hyper=warn,hyper_util=warn,opentelemetry=off,\
     opentelemetry_sdk=off,opentelemetry_otlp=off,reqwest=warn,rustls_platform_verifier=off,s3s=warn,s3s_fs=warn";
 
-/// Starts logging what the filter lets through: readable text on a terminal, JSON elsewhere, unless
-/// a style is asked for. Lines are written until what it returns is dropped. Fails if the filter is
-/// invalid.
+/// The style that was asked for, else readable text on a terminal and JSON elsewhere.
+pub(super) fn style(asked: Option<LogStyle>) -> LogStyle {
+    asked.unwrap_or(match stderr().is_terminal() {
+        true => LogStyle::Text,
+        false => LogStyle::Json,
+    })
+}
+
+/// Starts logging what the filter lets through, in this style. Lines are written until what it
+/// returns is dropped. Fails if the filter is invalid.
 pub(super) fn start(filter: &str, style: Option<LogStyle>) -> Result<LineQueue> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(|error| {
         usage(format!(
@@ -30,12 +37,7 @@ pub(super) fn start(filter: &str, style: Option<LogStyle>) -> Result<LineQueue> 
         ))
     })?;
     let is_terminal = stderr().is_terminal();
-    let style = style.unwrap_or(if is_terminal {
-        LogStyle::Text
-    } else {
-        LogStyle::Json
-    });
-    let format = match style {
+    let format = match self::style(style) {
         LogStyle::Text => LogFormat::Text {
             is_coloured: is_terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
         },

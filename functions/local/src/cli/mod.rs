@@ -375,7 +375,7 @@ fn failed(error: &anyhow::Error, is_json: bool) -> ExitCode {
     if !exit::is_unread(error) && is_json {
         print::json_note(&exit::to_json(error));
     } else if !exit::is_unread(error) {
-        print::note(format_args!("fluxgate: {error:#}"));
+        print::failed(format_args!("{error:#}"));
     }
     ExitCode::from(exit::code_of(error))
 }

@@ -10,10 +10,13 @@ use anyhow::Result;
 use clap::{ArgMatches, Args};
 use fluxgate_core::unprintable::is_unprintable;
 use fluxgate_embedded::sqlite::Migrated;
+use fluxgate_logging::json_line as log_line;
 use serde::Serialize;
 use serde_json::Value;
 
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
+/// Whoever reads stderr parses it.
+static IS_LOG: AtomicBool = AtomicBool::new(false);
 
 /// How a command tells its facts: the same flags for every command that has some.
 #[derive(Args, Clone, Copy)]
@@ -127,10 +130,33 @@ pub(super) fn tell_migrated() {
     }
 }
 
+/// From now on [`note`] and [`failed`] write lines as those of a JSON log, whatever its filter is.
+pub(super) fn tell_as_log_lines() {
+    IS_LOG.store(true, Ordering::Relaxed);
+}
+
 /// One line on stderr for whoever is watching. A failed write is ignored.
 pub(super) fn note(text: impl Display) {
+    told(&text, tracing::Level::INFO);
+}
+
+/// The same for what somebody has to mend.
+pub(super) fn warning(text: impl Display) {
+    told(&format_args!("WARNING: {text}"), tracing::Level::WARN);
+}
+
+/// Why the command failed, on stderr.
+pub(super) fn failed(error: impl Display) {
+    told(&format_args!("fluxgate: {error}"), tracing::Level::ERROR);
+}
+
+fn told(text: &dyn Display, level: tracing::Level) {
     let text = harmless(&text.to_string());
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    let line = match IS_LOG.load(Ordering::Relaxed) {
+        true => log_line(level, "fluxgate", &text),
+        false => text,
+    };
+    drop(writeln!(io::stderr().lock(), "{line}"));
 }
 
 /// One line of JSON on stderr. A failed write is ignored.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -20,7 +20,7 @@ use super::variables::{CONFIG, variable};
 use super::{logging, provider_check, service};
 use crate::otlp;
 use crate::server::{Server, named_provider};
-use crate::settings::{DnsServer, LogStyle, Settings};
+use crate::settings::{DnsServer, LogStyle, Overridden, Settings};
 use crate::values::{count, http_url, listen_address};
 
 #[derive(Args)]
@@ -132,10 +132,17 @@ struct Flags {
 
 pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let config = args.config.or_else(|| Some(variable(CONFIG)?.into()));
+    if args.flags.log_format == Some(LogStyle::Json) {
+        print::tell_as_log_lines();
+    }
     let settings = Settings::load(config.as_deref(), &args.flags)?;
     let collector = otlp::start(&otlp::Variables::of_process());
     collector.map_err(|error| usage(format!("{error:#}")))?;
+    if logging::style(settings.log_format) == LogStyle::Json {
+        print::tell_as_log_lines();
+    }
     let _lines = logging::start(&settings.log, settings.log_format)?;
+    tell_overridden(config.as_deref(), &settings);
     let data = settings.data.display().to_string();
     let unreachable = settings.listen.ip().is_unspecified()
         && (settings.base_url.is_none() || settings.s3_public_url.is_none());
@@ -197,13 +204,25 @@ fn tell_of_drill(data: &str) {
     ));
 }
 
+/// A variable that was exported long ago is easily forgotten.
+fn tell_overridden(file: Option<&Path>, settings: &Settings) {
+    for Overridden { setting, variable } in &settings.overridden {
+        tracing::info!(
+            setting,
+            variable,
+            file = file.map(|file| file.display().to_string()),
+            "the variable wins over the settings file, which says something else; unset it to have the file's value"
+        );
+    }
+}
+
 /// The server runs either way: tasks wait until the provider accepts them.
 async fn tell_of_provider(name: &str, provider: &WaveSpeedClient) {
     match provider_check::check(name, provider).await {
         Ok(text) => print::note(text),
         Err(error) => {
-            print::note(format_args!(
-                "WARNING: {error:#}. Until this is fixed, tasks wait and nothing is submitted."
+            print::warning(format_args!(
+                "{error:#}. Until this is fixed, tasks wait and nothing is submitted."
             ));
         }
     }

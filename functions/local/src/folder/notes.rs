@@ -1,6 +1,7 @@
 //! What the process that serves a folder notes there for the commands beside it: its provider, its
 //! address, its bounds, its other settings that matter to them.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -48,6 +49,9 @@ pub struct NotedSettings {
     provider_rate_per_minute: Option<NonZeroU32>,
     #[serde(default)]
     provider_concurrency: Option<NonZeroU32>,
+    /// Where its plain listener is, beside one with TLS.
+    #[serde(default)]
+    own_address: Option<SocketAddr>,
 }
 
 impl NotedSettings {
@@ -56,6 +60,16 @@ impl NotedSettings {
             allow_net: settings.allow_net.clone(),
             provider_rate_per_minute: settings.provider_rate_per_minute,
             provider_concurrency: settings.provider_concurrency,
+            own_address: None,
+        }
+    }
+
+    /// With the address of the plain listener that a server with TLS has for commands.
+    #[must_use]
+    pub fn with_own_address(self, own_address: Option<SocketAddr>) -> Self {
+        Self {
+            own_address,
+            ..self
         }
     }
 
@@ -131,6 +145,13 @@ pub fn settings_of_commands(folder: &Path, own: Settings) -> Settings {
 fn noted_settings(folder: &Path) -> Option<NotedSettings> {
     let text = std::fs::read_to_string(folder.join(SETTINGS)).ok()?;
     json::read(text.as_bytes(), JsonBounds::DOCUMENT).ok()
+}
+
+/// Where the server that held this folder last had its plain listener, if it had TLS. Commands that
+/// wait through a restart go on asking there.
+pub fn noted_own_address(folder: &Path) -> Option<SocketAddr> {
+    let noted = noted_settings(folder)?.own_address;
+    noted.filter(|address| address.ip().is_loopback())
 }
 
 /// Where the process that serves this folder listens, or the last one that was killed did.

@@ -77,7 +77,7 @@ fn operator_edge(
     roles: &wiring::Roles,
     emulator: Option<&Emulator>,
 ) -> Result<OperatorEdge> {
-    let provider = wiring::provider(settings, emulator, folder.bounds.provider_timeout_ms)?;
+    let provider = wiring::provider(settings, emulator, folder)?;
     let machine = Machine::new(folder.context(), settings.capacity());
     Ok(OperatorEdge::new(OperatorRoles {
         operator: Arc::new(folder.operator_of_server(Arc::new(provider), roles.stores.clone())),
@@ -116,8 +116,17 @@ fn metrics_route(settings: &Settings, metrics: &Metrics, access: &Arc<AdminAcces
     with_admin_scope(metrics.router(), access.clone(), AdminScope::Metrics)
 }
 
-/// The buckets' own listener, without TLS.
-fn s3_at(listen: SocketAddr, buckets: S3Settings) -> Result<S3Server> {
+/// The API's listener without TLS: for commands alone beside one with it.
+fn plain_listener(secured: Option<&Secured>, settings: &Settings) -> Result<TcpListener> {
+    match secured {
+        Some(_) => secured::bind_own(&settings.data),
+        None => bind(settings.listen),
+    }
+}
+
+/// The buckets' listener without TLS.
+fn plain_s3(secured: Option<&Secured>, buckets: S3Settings) -> Result<S3Server> {
+    let listen = secured.map_or(buckets.listen, |_| secured::OWN);
     s3_started(S3Settings { listen, ..buckets }, None)
 }
 
@@ -128,7 +137,8 @@ fn note(
     emulator: Option<&Emulator>,
     addr: SocketAddr,
 ) -> Result<()> {
-    folder.note_settings(&NotedSettings::of(settings))?;
+    let own_address = settings.tls_cert.as_ref().map(|_| addr);
+    folder.note_settings(&NotedSettings::of(settings).with_own_address(own_address))?;
     folder.note_provider(&provider_note(settings, emulator)?)?;
     folder.note_server(Some(&format!("http://{}", reachable(addr))))
 }
@@ -159,13 +169,12 @@ impl Server {
             .connections
             .listeners(fluxgate_listen::raise_file_limit());
         let secured = Secured::bind(&settings)?;
-        let own = |wanted| secured.as_ref().map_or(wanted, |_| secured::OWN);
-        let listener = bind(own(settings.listen))?;
+        let listener = plain_listener(secured.as_ref(), &settings)?;
         let addr = listener.local_addr()?;
         let scraped = settings.metrics_listen.map(metrics::bind).transpose()?;
         let objects = open_objects(&folder)?;
         let buckets = s3_settings(settings.s3_listen(), &folder, &objects, &listeners);
-        let s3 = s3_at(own(buckets.listen), buckets.clone())?;
+        let s3 = plain_s3(secured.as_ref(), buckets.clone())?;
         let public_s3 = secured.as_ref();
         let public_s3 = public_s3.map(|it| it.start_s3(&mut settings, buckets));
         let public_s3 = public_s3.transpose()?;

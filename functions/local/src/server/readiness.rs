@@ -14,6 +14,12 @@ pub(super) fn router(store: SqliteStore) -> Router {
 }
 
 fn answer(store: &SqliteStore) -> Response {
+    if store.is_damaged() {
+        let text =
+            "the database is damaged; restore the folder from a backup by 'fluxgate restore'";
+        let body = Json(json!({ "status": "database_corrupt", "detail": text }));
+        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    }
     if store.is_failing() {
         let text = "writes to the data folder fail; check its free space and the disk's health";
         let body = Json(json!({ "status": "writes_fail", "detail": text }));

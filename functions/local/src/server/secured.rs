@@ -2,6 +2,7 @@
 //! the commands beside it then have plain ones of their own on the loopback address.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -17,10 +18,21 @@ use url::Url;
 use super::buckets::s3_started;
 use super::{bind, reachable};
 use crate::certificate::Certificate;
-use crate::settings::Settings;
+use crate::folder::noted_own_address;
+use crate::settings::{Settings, bad_settings};
 
 /// Where the plain listeners are beside those with TLS.
 pub(super) const OWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The plain listener for commands, where it was before if it can be.
+pub(super) fn bind_own(folder: &Path) -> Result<TcpListener> {
+    let before = noted_own_address(folder);
+    // Another program may have the port by now.
+    match before.map(fluxgate_listen::bind) {
+        Some(Ok(listener)) => Ok(listener),
+        _ => bind(OWN),
+    }
+}
 
 /// Bound, and not served yet.
 pub(super) struct Secured {
@@ -42,7 +54,7 @@ impl Secured {
         let Some(files) = settings.certificate()? else {
             return Ok(None);
         };
-        let certificate = Certificate::open(files)?;
+        let certificate = Certificate::open(files).map_err(bad_settings)?;
         Ok(Some(Self {
             config: certificate.config()?,
             listener: bind(settings.listen)?,

@@ -66,11 +66,7 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let capability = parts.folder.capability()?;
     let guard = Arc::new(guard(parts)?);
     let stores = StoreParts::new(&own_store(parts), parts.folder.vault(), &guard);
-    let provider = Arc::new(provider(
-        parts.settings,
-        parts.emulator,
-        context.bounds.provider_timeout_ms,
-    )?);
+    let provider = Arc::new(provider(parts.settings, parts.emulator, parts.folder)?);
     let machine = Machine::new(context.clone(), parts.settings.capacity());
     let webhooks = public_url.is_some();
     let hooks = public_url.map(|public_url| Hooks::new(&public_url, capability.clone()));
@@ -223,15 +219,23 @@ fn own_store(parts: &Parts<'_>) -> OwnStore {
     }
 }
 
-/// The emulator's client, if there is an emulator, else that of the configured provider.
+/// The emulator's client, if there is an emulator, else that of the configured provider, whose
+/// catalogue stays in the folder: it may be down at the next start.
 pub(super) fn provider(
     settings: &Settings,
     emulator: Option<&Emulator>,
-    timeout_ms: u64,
+    folder: &DataFolder,
 ) -> Result<WaveSpeedClient> {
     let provider =
         super::provider_note(settings, emulator)?.with_key(settings.provider_key.clone())?;
-    provider_client(provider, timeout_ms)
+    // Without the user name and password that a URL may contain.
+    let (origin, path) = (provider.0.origin().ascii_serialization(), provider.0.path());
+    let catalogue = folder.store.catalogue_of(&format!("{origin}{path}"));
+    let client = provider_client(provider, folder.bounds.provider_timeout_ms)?;
+    Ok(match emulator {
+        Some(_) => client,
+        None => client.sharing(Arc::new(catalogue)),
+    })
 }
 
 /// A client for the provider at this address, with this key.

@@ -8,6 +8,17 @@ use fluxgate_core::nearest::nearest;
 use super::BoundsSettings;
 use crate::renamed::renamed;
 
+/// What the provider's key may be called where no secret belongs.
+const PROVIDER_KEY: [&str; 5] = [
+    "wavespeed_api_key",
+    "wavespeed_api_key_file",
+    "provider_key",
+    "provider_api_key",
+    "api_key",
+];
+const KEY_HINT: &str = "the provider's key is in no file of settings and no flag: set the variable WAVESPEED_API_KEY, \
+    or WAVESPEED_API_KEY_FILE to a file that has the key";
+
 /// All errors in one line: what is wrong, and where.
 pub(super) fn one_line(error: figment::Error) -> anyhow::Error {
     let text: Vec<String> = error.into_iter().map(|error| told(&error)).collect();
@@ -41,6 +52,9 @@ fn unknown(error: &figment::Error, name: &str, known: &[&str]) -> String {
     }
     // Variables come in capitals, and flags with hyphens.
     let written = name.to_lowercase().replace('-', "_");
+    if PROVIDER_KEY.contains(&written.as_str()) {
+        return format!("{text}; {KEY_HINT}");
+    }
     if path.len() == 1 && BoundsSettings::has(&written) {
         return match is_of_file(error) {
             true => format!("{text}; it belongs into [bounds]"),

@@ -105,6 +105,7 @@ pub struct Error {
     pub field: Option<String>,
     pub fault: Fault,
     reason: Option<Reason>,
+    is_of_earlier_call: bool,
     source: Option<Source>,
 }
 
@@ -123,6 +124,7 @@ impl Error {
             field: None,
             fault: Fault::Ours,
             reason: None,
+            is_of_earlier_call: false,
             source: None,
         }
     }
@@ -176,6 +178,17 @@ impl Error {
     /// True if this is the error's reason.
     pub fn is(&self, reason: Reason) -> bool {
         self.reason == Some(reason)
+    }
+
+    /// What somebody else's call was told, or one before: no call was made for this answer.
+    #[must_use]
+    pub fn of_earlier_call(mut self) -> Self {
+        self.is_of_earlier_call = true;
+        self
+    }
+
+    pub fn is_of_earlier_call(&self) -> bool {
+        self.is_of_earlier_call
     }
 
     #[must_use]

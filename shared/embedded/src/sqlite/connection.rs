@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::cut_short::lacks_pages;
-use super::error::{DAMAGED, database};
+use super::error::{CORRUPT, DAMAGED, database};
 use super::migrations::migrate;
 
 /// How long to wait for another process's transaction.
@@ -131,7 +131,7 @@ fn found_sound(connection: &Connection, check: Check) -> Result<()> {
 }
 
 fn damaged(how: &str) -> Error {
-    Error::internal("database_corrupt", format!("{DAMAGED}: {how}"))
+    Error::internal(CORRUPT, format!("{DAMAGED}: {how}"))
 }
 
 /// Without this SQLite replans some statements whenever their parameters change: a fifth of the

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 pub(super) const DAMAGED: &str = "the database file is damaged; restore the folder from a backup by \
      'fluxgate restore', as the guide to production says";
 
+/// The code of its error.
+pub(super) const CORRUPT: &str = "database_corrupt";
+
 /// Turns an SQLite error into a core error that names the operation.
 pub(crate) fn database(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
@@ -45,7 +48,7 @@ fn sort(code: Option<ErrorCode>) -> (Kind, &'static str, &'static str) {
             "the data folder cannot be written; check its path and permissions",
         ),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Internal, "database_corrupt", DAMAGED)
+            (Kind::Internal, CORRUPT, DAMAGED)
         }
         _ => (Kind::Internal, "database", "the database failed"),
     }

@@ -9,9 +9,11 @@ mod audit_log;
 mod backup;
 mod batch_store;
 mod books;
+mod catalogue_store;
 mod connection;
 mod corrections;
 mod cut_short;
+mod damage;
 mod day_store;
 mod day_sums;
 mod dead_letters;
@@ -68,7 +70,9 @@ use rusqlite::Connection;
 use crate::input_keys::InputKeyFile;
 use crate::pace::Hurry;
 pub use backup::{CopyProgress, object_files};
+pub use catalogue_store::SqliteCatalogue;
 use connection::Check;
+use damage::Damage;
 pub use encryption_check::EncryptionCheck;
 pub(crate) use error::database;
 pub use folder_lock::FolderLock;
@@ -104,6 +108,7 @@ pub struct SqliteStore {
     input_keys: Arc<InputKeyFile>,
     drill: Arc<Drill>,
     clock: Arc<dyn Clock>,
+    damage: Arc<Damage>,
 }
 
 impl SqliteStore {
@@ -116,12 +121,13 @@ impl SqliteStore {
         let connection = connection::open_for_writing(&path)?;
         let schedule = Arc::new(Schedule::load(&connection, clock.clone())?);
         let drill = Arc::new(Drill::read(&connection)?);
-        let readers = Arc::new(Readers::new(path.clone()));
+        let damage = Arc::new(Damage::of(&path));
+        let readers = Arc::new(Readers::new(path.clone(), damage.clone()));
         let writer = Arc::new(Writer::start(connection, schedule.clone())?);
         Ok(Self {
             writer: Some(writer),
             readers,
-            reports: Arc::new(Reports::new(path)),
+            reports: Arc::new(Reports::new(path, damage.clone())),
             schedule,
             objects: Arc::default(),
             settling: Arc::default(),
@@ -129,6 +135,7 @@ impl SqliteStore {
             input_keys: Arc::new(InputKeyFile::of(folder)),
             drill,
             clock,
+            damage,
         })
     }
 
@@ -172,10 +179,11 @@ impl SqliteStore {
             drop(connection::open_for_writing(&path)?);
         }
         let drill = Arc::new(Drill::read(&connection::open_for_reading(&path)?)?);
+        let damage = Arc::new(Damage::of(&path));
         Ok(Self {
             writer: None,
-            readers: Arc::new(Readers::new(path.clone())),
-            reports: Arc::new(Reports::new(path)),
+            readers: Arc::new(Readers::new(path.clone(), damage.clone())),
+            reports: Arc::new(Reports::new(path, damage.clone())),
             schedule: Arc::new(Schedule::empty(clock.clone())),
             objects: Arc::default(),
             settling: Arc::default(),
@@ -183,6 +191,7 @@ impl SqliteStore {
             input_keys: Arc::new(InputKeyFile::of(folder)),
             drill,
             clock,
+            damage,
         })
     }
 
@@ -210,6 +219,12 @@ impl SqliteStore {
             .is_some_and(|writer| writer.is_failing())
     }
 
+    /// True once a read or a write has met a part of the database that is damaged: nothing mends it
+    /// but a backup.
+    pub fn is_damaged(&self) -> bool {
+        self.damage.is_found()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -235,7 +250,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer()?.run(Hurry::Now, work).await
+        self.damage.see(self.writer()?.run(Hurry::Now, work).await)
     }
 
     /// For writes that no caller waits for.
@@ -244,7 +259,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer()?.run(Hurry::Soon, work).await
+        self.damage.see(self.writer()?.run(Hurry::Soon, work).await)
     }
 
     fn writer(&self) -> Result<&Writer> {

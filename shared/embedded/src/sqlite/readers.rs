@@ -4,12 +4,13 @@
 //! another thread.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use fluxgate_core::Result;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::connection::open_for_reading;
+use super::damage::Damage;
 use super::error::database;
 
 /// Connections kept open between reads.
@@ -17,13 +18,15 @@ const IDLE_MAX: usize = 4;
 
 pub(super) struct Readers {
     path: PathBuf,
+    damage: Arc<Damage>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, damage: Arc<Damage>) -> Self {
         Self {
             path,
+            damage,
             idle: Mutex::new(Vec::new()),
         }
     }
@@ -73,9 +76,9 @@ impl Readers {
         let idle = self.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => open_for_reading(&self.path)?,
+            None => self.damage.see(open_for_reading(&self.path))?,
         };
-        let result = work(&connection).map_err(database("read"));
+        let result = self.damage.see(work(&connection).map_err(database("read")));
         let mut idle = self.lock();
         if idle.len() < IDLE_MAX {
             idle.push(connection);

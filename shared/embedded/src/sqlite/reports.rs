@@ -16,6 +16,7 @@ use rusqlite::{Connection, Params, Row};
 use tokio::sync::oneshot;
 
 use super::connection::open_for_reading;
+use super::damage::Damage;
 use super::error::database;
 
 /// Parts of reports that are read at once.
@@ -25,7 +26,7 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 
 type Work = Box<dyn FnOnce(Result<&Connection>) + Send>;
 
-pub(super) struct Reports(Arc<Shared>);
+pub(super) struct Reports(Arc<Shared>, Arc<Damage>);
 
 struct Shared {
     path: PathBuf,
@@ -42,12 +43,13 @@ struct State {
 }
 
 impl Reports {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(Arc::new(Shared {
+    pub(super) fn new(path: PathBuf, damage: Arc<Damage>) -> Self {
+        let shared = Arc::new(Shared {
             path,
             state: Mutex::default(),
             has_changed: Condvar::new(),
-        }))
+        });
+        Self(shared, damage)
     }
 
     /// Reads one part. What nobody waits for any more is not read.
@@ -62,7 +64,7 @@ impl Reports {
                 drop(answer.send(connection.and_then(part)));
             }
         }))?;
-        answered.await.map_err(|_| failed())?
+        self.1.see(answered.await.map_err(|_| failed())?)
     }
 
     /// Reads one part by a connection that the report keeps for itself.
@@ -71,11 +73,12 @@ impl Reports {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.read(move |_| {
+        let read = self.read(move |_| {
             let read = part(&connection);
             Ok((connection, read))
-        })
-        .await
+        });
+        let (connection, read) = read.await?;
+        Ok((connection, self.1.see(read)))
     }
 
     /// Opens a connection for [`Self::read_by`].
@@ -215,7 +218,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fluxgate.db");
         drop(super::super::connection::open_for_writing(&path).unwrap());
-        (folder, Reports::new(path))
+        let damage = Arc::new(Damage::of(&path));
+        (folder, Reports::new(path, damage))
     }
 
     fn one(connection: &Connection) -> Result<i64> {

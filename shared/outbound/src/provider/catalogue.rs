@@ -68,7 +68,7 @@ impl CatalogueSource {
         let seen = shared.as_ref().map(|known| known.read_at);
         let claimed = store.claim_catalogue(seen, now, CLAIM_MS).await;
         let is_ours = claimed.unwrap_or_else(|error| {
-            warn(&error, "cannot say in the table who reads the catalogue");
+            warn(&error, "cannot note who reads the catalogue");
             true
         });
         let stale = |known: &Known| until(known, now.plus_ms(LOOK_AGAIN_MS));

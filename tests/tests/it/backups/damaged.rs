@@ -9,6 +9,8 @@ use std::process::Output;
 use fluxgate_tests::process;
 use tempfile::TempDir;
 
+use crate::command::message;
+
 fn data() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -46,7 +48,8 @@ fn refuses(data: &Path, how: &str) {
 
     let said = String::from_utf8_lossy(&served.stderr);
     assert_eq!(served.status.code(), Some(1), "{how}: {said}");
-    let error = said.lines().find(|line| line.starts_with("fluxgate: "));
+    let mut lines = said.lines().map(message);
+    let error = lines.find(|line| line.starts_with("fluxgate: "));
     let error = error.unwrap_or_else(|| panic!("{how}: {said}"));
     assert!(error.contains("'fluxgate restore'"), "{how}: {said}");
     assert!(!said.contains("panicked"), "{how}: {said}");

@@ -19,12 +19,22 @@ pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What a line of stderr says, which `serve` writes as JSON where no terminal is.
+pub(crate) fn message(line: &str) -> String {
+    let line_of_log = serde_json::from_str::<serde_json::Value>(line);
+    let message = line_of_log
+        .ok()
+        .and_then(|line| line["message"].as_str().map(str::to_owned));
+    message.unwrap_or_else(|| line.to_owned())
+}
+
 fn fails(args: &[&str], wanted: &str) {
     let output = process::run(args);
     assert!(!output.status.success(), "{args:?} did not fail");
     let said = said(&output);
     let line = said
         .lines()
+        .map(message)
         .find(|line| line.starts_with("fluxgate: "))
         .unwrap_or_else(|| panic!("{args:?}: {said}"));
     assert!(line.contains(wanted), "{args:?}: {line}");

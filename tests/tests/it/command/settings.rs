@@ -113,6 +113,57 @@ fn a_bound_that_is_written_among_the_settings_is_told_where_it_belongs() {
     }
 }
 
+#[test]
+fn the_provider_s_key_in_the_file_is_told_where_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fluxgate.toml");
+    std::fs::write(&file, "wavespeed_api_key = \"s3cret\"").unwrap();
+
+    let refused = process::run(&["serve", "--config", path(&file)]);
+
+    let told = said(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    for wanted in [
+        "there is no setting 'wavespeed_api_key'",
+        "set the variable WAVESPEED_API_KEY",
+        "WAVESPEED_API_KEY_FILE",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    assert!(!told.contains("s3cret"), "{told}");
+}
+
+/// An exported FLUXGATE_DATA made the folder of the file look empty.
+#[test]
+fn a_variable_that_wins_over_the_file_is_told_of_once_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, of_file) = (folder.path().join("fluxgate.toml"), folder.path().join("a"));
+    let of_variable = folder.path().join("b");
+    let text = format!(
+        "data = \"{}\"\nlisten = \"127.0.0.1:0\"\nprovider = \"emulator\"",
+        path(&of_file)
+    );
+    std::fs::write(&file, text).unwrap();
+    let args = ["--config", path(&file), "--log-format", "text"];
+    let env = [
+        ("FLUXGATE_DATA", path(&of_variable)),
+        ("FLUXGATE_PROVIDER", "emulator"),
+    ];
+
+    let told = process::serve_until_it_says(&args, &env, "fluxgate serves");
+    let flag = [&args[..], &["--data", path(&of_file)]].concat();
+    let by_flag = process::serve_until_it_says(&flag, &env, "fluxgate serves");
+
+    let line = "setting=data variable=FLUXGATE_DATA";
+    assert_eq!(
+        told.matches("wins over the settings file").count(),
+        1,
+        "{told}"
+    );
+    assert!(told.contains(line), "{told}");
+    assert!(!by_flag.contains("wins over"), "{by_flag}");
+}
+
 #[tokio::test]
 async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let folder = tempfile::tempdir().unwrap();

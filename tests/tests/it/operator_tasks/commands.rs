@@ -40,6 +40,7 @@ async fn tasks_of_all_tenants_are_listed_and_one_is_failed_by_commands() {
     let fail = ["tasks", "fail", "acme", &task, "--reason", "it is stuck"];
     let failed = said(&gateway, &fail);
     let shown = json_of(&gateway, &["tasks", "show", "acme", &task]);
+    let told = said(&gateway, &["tasks", "show", "acme", &task]);
     let steps = said(&gateway, &["tasks", "timeline", "acme", &task]);
     let audit = said(&gateway, &["audit", "--limit", "1"]);
 
@@ -56,6 +57,17 @@ async fn tasks_of_all_tenants_are_listed_and_one_is_failed_by_commands() {
     assert!(cancelled.contains("is cancelled"), "{cancelled}");
     assert!(failed.contains("is failed"), "{failed}");
     assert_eq!(shown["error"]["code"], "failed_by_operator");
+    for line in [
+        format!("task        {task}"),
+        "state       failed".to_owned(),
+        "error       failed_by_operator: the operator ended this task: it is stuck".to_owned(),
+        "money       $0.08 price, $0.00 held, $0.00 charged".to_owned(),
+    ] {
+        assert!(
+            told.lines().any(|told| told.starts_with(&line)),
+            "{line}: {told}"
+        );
+    }
     assert!(steps.contains("failed_by_operator"), "{steps}");
     assert!(
         audit.contains(r#"state: "submitted" -> "failed""#),

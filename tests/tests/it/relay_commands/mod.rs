@@ -97,6 +97,9 @@ async fn an_endpoint_is_created_shown_changed_and_deleted_from_a_terminal() {
     ] {
         assert_eq!(field(&shown, name), wanted, "{shown}");
     }
+    let listed = bed.told(&["endpoints", "list"]).await;
+    let words: Vec<&str> = listed.split_whitespace().collect();
+    assert_eq!(words[1..3], ["enabled", "ok"], "{listed}");
     let change = "--event all --remove-header x-api-key --no-filter --rate none";
     let mut change: Vec<&str> = change.split(' ').collect();
     change.extend(["--description", "orders"]);

@@ -12,9 +12,10 @@ pub(super) fn table(endpoints: &Value) -> String {
     for endpoint in endpoints.as_array().into_iter().flatten() {
         let _ = writeln!(
             text,
-            "{}  {:<18} {}  {}",
+            "{}  {:<8}  {:<30}  {}  {}",
             word(endpoint, "/id"),
-            state(endpoint),
+            is_enabled(endpoint),
+            breaker(endpoint),
             shown(address(endpoint)),
             shown(&events(endpoint)),
         );
@@ -76,6 +77,25 @@ fn address(endpoint: &Value) -> &str {
     match word(endpoint, "/url") {
         "" => word(endpoint, "/kind"),
         url => url,
+    }
+}
+
+fn is_enabled(endpoint: &Value) -> &'static str {
+    match endpoint.get("enabled").and_then(Value::as_bool) {
+        Some(true) => "enabled",
+        _ => "disabled",
+    }
+}
+
+/// Whether callbacks pass: `ok`, `open until` a time, `half-open`, or why it is disabled.
+fn breaker(endpoint: &Value) -> String {
+    let reason = word(endpoint, "/disabled/reason");
+    match (is_enabled(endpoint), word(endpoint, "/health/breaker")) {
+        ("enabled", "open") => format!("open until {}", word(endpoint, "/health/open_until")),
+        ("enabled", "half_open") => "half-open: the next one tries it".to_owned(),
+        ("enabled", _) => "ok".to_owned(),
+        _ if reason.is_empty() => "disabled".to_owned(),
+        _ => format!("disabled, {reason}"),
     }
 }
 

@@ -133,8 +133,12 @@ impl ObservedProvider {
         answer
     }
 
-    /// Of an answer that may be a remembered one, only failures tell something.
+    /// Of an answer that may be a remembered one, only failures tell something: those of calls that
+    /// were made.
     fn saw_failure<T>(&self, answer: Result<T>) -> Result<T> {
+        if answer.as_ref().is_err_and(Error::is_of_earlier_call) {
+            return answer;
+        }
         if answer.as_ref().is_err_and(has_no_answer) {
             self.alerter.saw_provider(false);
         }
