@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxgate_core::app::{
-    Archiver, Callbacks, Capability, Context, Machine, Notifier, OutputLinks, Receiver, Sender,
-    Sweeper, Vault, Views, Watcher, Worker,
+    Archiver, Callbacks, Capability, Context, Deliveries, Machine, Notifier, Operator,
+    OperatorParts, OperatorTasks, OperatorWork, OutputLinks, Receiver, Restoration, Restorations,
+    Sender, Sweeper, Vault, Views, Watcher, Worker,
 };
 use fluxgate_core::bounds::Bounds;
 use fluxgate_core::id::TenantId;
 use fluxgate_core::port::SystemEntropy;
 use fluxgate_core::port::{
-    CallbackRequest, CallbackSender, FetchFailure, FetchFailureSort, Fetched, KeyRings, Lease,
-    NewObject, ObjectStore, OutputFetch, OutputFetcher, Queue, SendOutcome, Stored, SystemClock,
-    Timer,
+    CallbackRequest, CallbackSender, DestinationCheck, Destinations, FetchFailure,
+    FetchFailureSort, Fetched, KeyRings, Lease, NewObject, ObjectStore, OutputFetch, OutputFetcher,
+    Queue, SendOutcome, Stored, SystemClock, Timer,
 };
 use fluxgate_core::seal::KeyRing;
 use fluxgate_core::secret::Secret;
-use fluxgate_core::task::{BaseUrl, Lane};
+use fluxgate_core::task::{BaseUrl, Lane, Output};
 use fluxgate_core::tenant::Destination;
 use fluxgate_core::webhook::{CapabilityKeys, ErrorClass};
 use fluxgate_core::{Error, Result};
@@ -82,6 +83,33 @@ impl Roles {
     }
 
     pub fn notifier(&self) -> Notifier {
+        Notifier::new(self.queue.clone(), self.callbacks())
+    }
+
+    pub fn operator(&self) -> Operator {
+        Operator::new(OperatorParts {
+            context: self.context.clone(),
+            vault: vault(),
+            destinations: Arc::new(NoWayOut),
+            provider: None,
+            provider_books: None,
+        })
+    }
+
+    /// What the operator does to many tasks.
+    pub fn operator_tasks(&self) -> (OperatorTasks, Restorations) {
+        let deliveries = Deliveries::new(self.callbacks(), self.queue.clone());
+        let work = OperatorWork::new(self.machine(), self.queue.clone());
+        let (tasks, _, restorations) =
+            work.roles(&Arc::new(self.operator()), &Arc::new(deliveries));
+        (tasks, restorations)
+    }
+
+    pub fn restoration(&self) -> Restoration {
+        Restoration::new(self.context.clone(), self.queue.clone())
+    }
+
+    fn callbacks(&self) -> Callbacks {
         let links = OutputLinks::Relayed(capability());
         let views = Views::new(
             self.context.clone(),
@@ -90,8 +118,7 @@ impl Roles {
         );
         let vault = vault();
         let context = self.context.clone();
-        let callbacks = Callbacks::new(context, views, vault, self.callbacks.clone());
-        Notifier::new(self.queue.clone(), callbacks)
+        Callbacks::new(context, views, vault, self.callbacks.clone())
     }
 
     pub fn sweeper(&self) -> Sweeper {
@@ -161,6 +188,25 @@ impl ObjectStore for NoWayOut {
 
     async fn remove(&self, _: &TenantId, _: &Destination, _: &str) -> Result<()> {
         Err(closed())
+    }
+}
+
+#[async_trait]
+impl Destinations for NoWayOut {
+    async fn prepare(&self, _: &TenantId, _: &Destination) -> Result<()> {
+        Ok(())
+    }
+
+    async fn probe(&self, _: &TenantId, _: &Destination) -> Result<Vec<DestinationCheck>> {
+        Err(closed())
+    }
+
+    fn is_own(&self, _: &Destination) -> bool {
+        false
+    }
+
+    async fn remove_own(&self, _: &TenantId, _: &Destination, _: &Output) -> Result<bool> {
+        Ok(false)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Stores, fresh_task_id, fresh_tenant, now};
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 const TEXTS: &str = "{\"one\":1}\n{\"two\":\"ü\"}\n";
 
-fn batch(tenant: &TenantId, key: Option<&str>) -> Batch {
+pub(super) fn batch(tenant: &TenantId, key: Option<&str>) -> Batch {
     let created_at = now();
     Batch {
         tenant: tenant.clone(),
@@ -52,7 +52,7 @@ fn chunk(lines: [u32; 2]) -> BatchChunk {
     }
 }
 
-async fn put(stores: &Stores, batch: &Batch, lines: [u32; 2]) {
+pub(super) async fn put(stores: &Stores, batch: &Batch, lines: [u32; 2]) {
     let removed_at = Batch::removed_at(batch.kept_until);
     let (tenant, id, chunk) = (&batch.tenant, &batch.id, chunk(lines));
     let written = stores.store.batches();
@@ -71,7 +71,7 @@ fn created(
     async move { store.batches().create_batch(&batch, unfinished_max).await }
 }
 
-async fn create(stores: &Stores, batch: &Batch) -> BatchCreated {
+pub(super) async fn create(stores: &Stores, batch: &Batch) -> BatchCreated {
     let created = stores.store.batches().create_batch(batch, 20).await;
     created.expect("there is room")
 }

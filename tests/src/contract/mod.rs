@@ -14,6 +14,7 @@ pub mod captures;
 pub mod catalogue_store;
 pub mod change_jobs;
 pub mod corrections;
+pub mod cut_off;
 pub mod day_fills;
 pub mod day_sums;
 pub mod dead_letters;

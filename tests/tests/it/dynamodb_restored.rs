@@ -5,13 +5,18 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use fluxgate_aws::AwsSettings;
 use fluxgate_aws::dynamodb::{DynamoStore, Table};
+use fluxgate_core::app::RestorationState;
 use fluxgate_core::port::RestorationStore as _;
+use fluxgate_core::task::State;
+use fluxgate_core::tenant::Actor;
 use fluxgate_core::{Error, Kind, Reason};
 use fluxgate_tests::Ministack;
 use fluxgate_tests::aws_stores::{KEYS_TABLE, TABLE, create_table};
+use fluxgate_tests::contract::cut_off::cut_off;
 use fluxgate_tests::contract::tenant_store::tenant_with_bucket;
-use fluxgate_tests::contract::{fresh_tenant, restorations};
+use fluxgate_tests::contract::{Stores, fresh_tenant, restorations};
 use fluxgate_tests::faulty_aws::Fault;
+use fluxgate_tests::roles::Roles;
 
 use super::dynamodb::Bed;
 
@@ -162,4 +167,47 @@ async fn a_table_that_is_still_being_restored_is_waited_for() {
     );
     assert!(error.message.contains("wait until it is ACTIVE"), "{error}");
     later.unwrap();
+}
+
+/// As a function is that is killed, or whose time is up, at any moment of a step.
+#[tokio::test]
+async fn a_restoration_whose_step_is_cut_off_anywhere_is_begun_again_and_ends_whole() {
+    let bed = Bed::start().await;
+    open(&bed, TABLE).await.unwrap();
+    let tenant = bed.stores.funded(4).await;
+    tenant_with_bucket(&bed.stores, &tenant, "b").await;
+    let sent = [
+        bed.stores.admitted(&tenant).await,
+        bed.stores.admitted(&tenant).await,
+    ];
+    let known = bed.stores.archiving(&tenant).await;
+    backup_and_restore(&bed.ministack).await;
+    let restored = open(&bed, RESTORED).await.unwrap();
+    let stores = Stores::of(restored.clone(), bed.direct.queue.clone(), restored.clone());
+    let (_, restorations) = Roles::over(&stores).operator_tasks();
+    let by = Actor::new("the operator");
+
+    let mut waits = 0;
+    let whole = loop {
+        if let Some(step) = cut_off(waits, restorations.step(None, &by)).await {
+            break step.unwrap();
+        }
+        waits += 3;
+    };
+    let again = restorations.step(None, &by).await.unwrap();
+
+    assert!(waits > 9, "it was cut off");
+    // It may have been cut off when all was done.
+    let is_over = [RestorationState::Done, RestorationState::NotNeeded].contains(&whole.state);
+    assert!(is_over, "{whole:?}");
+    assert_eq!(again.state, RestorationState::NotNeeded);
+    restored.check_restored().await.unwrap();
+    for before in &sent {
+        let task = stores.tasks.get(&tenant, &before.id).await.unwrap();
+        let steps = stores.tasks.timeline(&tenant, &task.id).await.unwrap();
+        assert!(steps.iter().any(|step| step.name == "restored"));
+        assert_eq!(task.state, State::Unknown);
+    }
+    let archiving = stores.tasks.get(&tenant, &known.id).await.unwrap();
+    assert_eq!(archiving, known, "its run is known");
 }

@@ -78,12 +78,15 @@ async fn a_task_at_the_provider_is_erased_when_it_has_ended() {
     let of_task = format!("/tenants/acme/tasks/{task}/personal-data");
 
     let refused = operator.delete(&of_task).await;
+    let odd = operator.delete(&format!("{of_task}?cursor=odd")).await;
     let blocked = operator.delete("/tenants/acme/personal-data").await.body;
     tenant.ended(&task).await;
     let done = operator.delete(&of_task).await.body;
 
     let told = (refused.status.as_u16(), refused.text("/code"));
     assert_eq!(told, (409, "task_sent".to_owned()));
+    let told = (odd.status.as_u16(), odd.text("/code"));
+    assert_eq!(told, (400, "invalid_cursor".to_owned()));
     assert_eq!(blocked["state"], "blocked");
     assert_eq!(blocked["tasks_running"], 1);
     assert_eq!(

@@ -68,15 +68,18 @@ pub(crate) async fn of_tenant(
     Ok(Json(view(step)))
 }
 
-/// Erase a task's personal data
+/// Erase a task's personal data, by a step
 ///
 /// As of all of a tenant's tasks, and the reference of its line in a batch. Its ledger line stays.
+/// The first step erases the task; repeat it with `next` until the state is another than `running`:
+/// a tenant may have more batches to look through than one step can.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{id}/tasks/{task}/personal-data", tag = "tasks", operation_id = "erase_task_personal_data",
     params(("id" = String, Path, description = "the tenant's id"), ("task" = String, Path, description = "the task's id"),
         ("outputs" = Option<bool>, Query, description = "remove outputs in buckets of this installation's own S3 server, too"),
-        ("dry_run" = Option<bool>, Query, description = "count, and erase nothing")),
-    responses((status = 200, description = "what was erased", body = ErasureView),
+        ("dry_run" = Option<bool>, Query, description = "count, and erase nothing"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the step before")),
+    responses((status = 200, description = "how far it has come", body = ErasureView),
         (status = 409, description = "`task_sent`: erase it when it has ended")),
     security(("admin_token" = [])))]
 pub(crate) async fn of_task(
@@ -86,8 +89,11 @@ pub(crate) async fn of_task(
     query: Query,
 ) -> Answer {
     let (Named { tenant, task }, erasure) = (Named::parse(&path)?, erasure(&query)?);
-    let step = edge.tasks.erase_task(&tenant, &task, erasure, &actor);
-    Ok(Json(view(step.await?)))
+    let cursor = query.text("cursor")?;
+    let erasing = edge
+        .tasks
+        .erase_task(&tenant, &task, erasure, cursor, &actor);
+    Ok(Json(view(erasing.await?)))
 }
 
 fn erasure(query: &Query) -> fluxgate_core::Result<Erasure> {

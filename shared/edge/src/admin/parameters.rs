@@ -22,8 +22,10 @@ fn known(method: &Method, path: &str) -> &'static [&'static str] {
         ("GET" | "HEAD", "/admin/v1/tenants") => &["accounts"],
         ("GET" | "HEAD", "/admin/v1/tenant-ids") => &["deleted"],
         ("DELETE", "/admin/v1/tenants/{id}") => &["forget_balance"],
-        ("DELETE", "/admin/v1/tenants/{id}/personal-data") => &["outputs", "dry_run", "cursor"],
-        ("DELETE", "/admin/v1/tenants/{id}/tasks/{task}/personal-data") => &["outputs", "dry_run"],
+        ("DELETE", "/admin/v1/tenants/{id}/personal-data")
+        | ("DELETE", "/admin/v1/tenants/{id}/tasks/{task}/personal-data") => {
+            &["outputs", "dry_run", "cursor"]
+        }
         ("POST", "/admin/v1/capability-keys/retire")
         | ("POST", "/admin/v1/tenants")
         | ("PATCH", "/admin/v1/tenants/{id}") => &["force"],

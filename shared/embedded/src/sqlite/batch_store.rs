@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::erasing::erasing;
 use super::error::{database, parsed, unwritable};
 use super::reports::rows;
+use super::writer::Bulk;
 use super::{SqliteStore, stored_text};
 
 #[async_trait]
@@ -28,7 +29,8 @@ impl BatchStore for SqliteStore {
         let body = serde_json::to_string(chunk).map_err(unwritable)?;
         let (tenant, batch, last) = (tenant.clone(), batch.clone(), chunk.last());
         let texts = texts.to_owned();
-        self.write(move |write| {
+        let bulk = Bulk::of(&tenant, body.len() + texts.len());
+        self.write_bulk(bulk, move |write| {
             let (tenant, batch) = (tenant.as_str(), batch.as_str());
             write
                 .connection
@@ -179,51 +181,26 @@ impl BatchStore for SqliteStore {
     }
 
     async fn remove_texts(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {
-        let (tenant, batch) = (tenant.clone(), batch.clone());
-        self.write_soon(move |write| {
-            write
-                .connection
-                .execute(
-                    "UPDATE batch_chunks SET texts = NULL
-                     WHERE tenant = ?1 AND batch = ?2 AND texts IS NOT NULL",
-                    params![tenant.as_str(), batch.as_str()],
-                )
-                .map(drop)
-                .map_err(database("remove texts of a batch"))
-        })
-        .await
+        let sql = "UPDATE batch_chunks SET texts = NULL WHERE rowid IN
+                   (SELECT rowid FROM batch_chunks
+                    WHERE tenant = ?1 AND batch = ?2 AND texts IS NOT NULL LIMIT ?3)";
+        self.in_steps(sql, tenant, Some(batch)).await
     }
 
     async fn discard_lines(&self, tenant: &TenantId, batch: &BatchId) -> Result<()> {
-        let (tenant, batch) = (tenant.clone(), batch.clone());
-        self.write_soon(move |write| {
-            write
-                .connection
-                .execute(
-                    "DELETE FROM batch_chunks WHERE tenant = ?1 AND batch = ?2",
-                    params![tenant.as_str(), batch.as_str()],
-                )
-                .map(drop)
-                .map_err(database("remove lines of a batch"))
-        })
-        .await
+        let sql = "DELETE FROM batch_chunks WHERE rowid IN
+                   (SELECT rowid FROM batch_chunks
+                    WHERE tenant = ?1 AND batch = ?2 LIMIT ?3)";
+        self.in_steps(sql, tenant, Some(batch)).await
     }
 
     async fn remove_batches(&self, tenant: &TenantId) -> Result<()> {
-        let tenant = tenant.clone();
-        self.write(move |write| {
-            for sql in [
-                "DELETE FROM batches WHERE tenant = ?1",
-                "DELETE FROM batch_chunks WHERE tenant = ?1",
-            ] {
-                write
-                    .connection
-                    .execute(sql, [tenant.as_str()])
-                    .map_err(database("remove the batches of a tenant"))?;
-            }
-            Ok(())
-        })
-        .await
+        let records = "DELETE FROM batches WHERE rowid IN
+                       (SELECT rowid FROM batches WHERE tenant = ?1 LIMIT ?3)";
+        self.in_steps(records, tenant, None).await?;
+        let lines = "DELETE FROM batch_chunks WHERE rowid IN
+                     (SELECT rowid FROM batch_chunks WHERE tenant = ?1 LIMIT ?3)";
+        self.in_steps(lines, tenant, None).await
     }
 
     async fn expire_batches(&self, now: Timestamp, limit: usize) -> Result<usize> {
@@ -245,6 +222,35 @@ impl BatchStore for SqliteStore {
         .await
     }
 }
+
+impl SqliteStore {
+    /// Writes the rows of a tenant, or of one of its batches, that a statement finds, a few in each
+    /// write: others are written in between.
+    async fn in_steps(
+        &self,
+        sql: &'static str,
+        tenant: &TenantId,
+        batch: Option<&BatchId>,
+    ) -> Result<()> {
+        loop {
+            let (tenant, batch) = (tenant.clone(), batch.cloned());
+            let written = self.write_soon(move |write| {
+                let batch = batch.as_ref().map(BatchId::as_str);
+                let limit = i64::try_from(STEP_ROWS).unwrap_or(i64::MAX);
+                write
+                    .connection
+                    .execute(sql, params![tenant.as_str(), batch, limit])
+                    .map_err(database("remove what batches have"))
+            });
+            if written.await? < STEP_ROWS {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Rows in one write that removes them. Each may have a third of a megabyte.
+const STEP_ROWS: usize = 32;
 
 const BY_KEY: &str = "SELECT body FROM batches WHERE tenant = ?1 AND idempotency_key = ?2";
 

@@ -17,7 +17,7 @@ use fluxgate_core::task::{
 };
 use fluxgate_core::tenant::{Actor, AuditAction, AuditEntry};
 
-use super::SqliteStore;
+use super::{SqliteStore, Write};
 
 const PRICE: MicroUsd = MicroUsd(80_000);
 /// Pages: as many as SQLite allows.
@@ -92,6 +92,9 @@ async fn a_full_disk_refuses_each_write_whole_and_takes_it_when_there_is_room() 
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
     let tenant = funded(&store).await;
+    let check = "INSERT INTO encryption_check VALUES (1, 'as in every folder in use')";
+    let write = |write: &mut Write<'_>| Ok(write.connection.execute(check, []).unwrap());
+    store.write(write).await.unwrap();
     let task = admitted(&store, &tenant).await;
     let run = RunId::parse(&SystemEntropy.id32(SystemClock.now())).unwrap();
     let accepted = Signal::Accepted {
@@ -138,10 +141,13 @@ async fn a_full_disk_refuses_each_write_whole_and_takes_it_when_there_is_room() 
     assert_eq!(store.receive(Lane::Archive, 10, 60_000).await.unwrap(), []);
 
     limit_pages(&store, NO_LIMIT).await;
+    store.writer().unwrap().attempt_write();
+    // Behind it, and writes nothing.
+    store.write(|_| Ok(())).await.unwrap();
+    assert!(!store.is_failing());
     admitted(&store, &tenant).await;
     store.apply(&change).await.unwrap();
     store.send(&jobs).await.unwrap();
-    assert!(!store.is_failing());
     let stored = store.get(&tenant, &task.id).await.unwrap();
     assert_eq!(stored.version, change.task.version);
     assert_eq!(store.account(&tenant).await.unwrap().held.0, 2 * PRICE.0);

@@ -71,7 +71,7 @@ pub(super) fn drop_at_end(connection: &Connection, task: &Task) -> Result<()> {
     };
     write(
         "UPDATE inputs SET body = '{}' WHERE tenant = ?1 AND id = ?2
-         AND length(CAST(body AS BLOB)) > ?3",
+         AND octet_length(body) > ?3",
         i64::try_from(kept_bytes_max).unwrap_or(i64::MAX),
     )?;
     match task.inputs_expire_at() {

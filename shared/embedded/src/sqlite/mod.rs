@@ -8,6 +8,8 @@ mod api_key_store;
 mod audit_log;
 mod backup;
 mod batch_store;
+#[cfg(test)]
+mod batch_store_tests;
 mod books;
 mod catalogue_store;
 mod connection;
@@ -89,7 +91,7 @@ use schedule::Schedule;
 pub use schedule::in_hand_max;
 use settling::Settling;
 pub use writer::Commits;
-use writer::{Write, Writer};
+use writer::{Bulk, Write, Writer};
 
 /// The database of one data folder. Implements every store port and the queue.
 ///
@@ -212,7 +214,8 @@ impl SqliteStore {
         writer.map_or_else(Commits::default, |writer| writer.committed())
     }
 
-    /// True if writes fail, as on a full disk: the last commit did, in the last ten seconds.
+    /// True if writes fail, as on a full disk: the last commit did. Who asks has one tried, every
+    /// ten seconds at most.
     pub fn is_failing(&self) -> bool {
         self.writer
             .as_ref()
@@ -250,7 +253,18 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.damage.see(self.writer()?.run(Hurry::Now, work).await)
+        self.damage
+            .see(self.writer()?.run(Hurry::Now, None, work).await)
+    }
+
+    /// For writes that may carry many bytes.
+    async fn write_bulk<T, F>(&self, bulk: Option<Bulk>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        self.damage
+            .see(self.writer()?.run(Hurry::Now, bulk, work).await)
     }
 
     /// For writes that no caller waits for.
@@ -259,7 +273,8 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.damage.see(self.writer()?.run(Hurry::Soon, work).await)
+        self.damage
+            .see(self.writer()?.run(Hurry::Soon, None, work).await)
     }
 
     fn writer(&self) -> Result<&Writer> {

@@ -17,13 +17,15 @@ use super::retention::REMOVED_TO;
 use super::task_rows::{
     TASK, check_version, insert_task, parse_task, read_task, replace_task, with_stored_hold,
 };
-use super::writer::Write;
+use super::writer::{Bulk, Write};
 use super::{SqliteStore, deletion, delivery_store, idempotency, inputs, money, timeline};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
     async fn admit(&self, admission: Admission) -> Result<Admitted> {
-        self.write(move |write| admit(write, &admission)).await
+        let bulk = Bulk::of(&admission.task.tenant, admission.inputs.len());
+        self.write_bulk(bulk, move |write| admit(write, &admission))
+            .await
     }
 
     async fn existing(

@@ -4,6 +4,7 @@
 mod burst;
 mod damaged;
 mod drill;
+mod killed;
 mod refused;
 mod restored;
 

@@ -27,6 +27,11 @@ macro_rules! every_behaviour {
                 inputs_of_a_task_that_did_not_complete_are_kept_for_a_retry
                 of_many_notes_over_one_timeline_one_is_written
                 a_note_is_added_to_the_timeline_and_the_task_stays_as_it_is;
+            cut_off:
+                a_restoration_that_is_cut_off_anywhere_ends_as_one_that_is_not
+                an_erasure_that_is_cut_off_anywhere_ends_as_one_that_is_not
+                a_deletion_of_a_tenant_that_is_cut_off_anywhere_is_whole_or_was_not_begun
+                an_erasure_of_one_task_goes_through_many_batches_step_by_step;
             restorations:
                 a_store_that_was_not_restored_awaits_nothing;
             input_keys:

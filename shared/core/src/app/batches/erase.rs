@@ -50,23 +50,35 @@ impl Batches {
         }
     }
 
-    /// The names of the lines that became this task, whose own record does not know them.
-    pub(crate) async fn erase_references(&self, task: &Task) -> Result<()> {
-        let mut before: Option<BatchId> = None;
+    /// The names of the lines that became this task, whose own record does not know them: of
+    /// batches older than `before` if given, newest first, until that moment. Returns the batch
+    /// behind which to go on, if any may be left.
+    pub(crate) async fn erase_references(
+        &self,
+        task: &Task,
+        mut before: Option<BatchId>,
+        until: Timestamp,
+    ) -> Result<Option<BatchId>> {
         loop {
             let store = self.context.batches();
             let page = store.list_batches(&task.tenant, before.as_ref(), PAGE_BATCHES);
             let page = page.await?;
-            before = page.last().map(|last| last.id.clone());
-            let is_last = page.len() < PAGE_BATCHES;
-            let page = page.into_iter().filter(|batch| self.may_have(batch, task));
-            stream::iter(page.map(Ok))
-                .try_for_each_concurrent(AT_ONCE, |batch| {
-                    self.erase_lines(batch, |chunk| chunk.without_reference_to(&task.id))
-                })
-                .await?;
-            if is_last {
-                return Ok(());
+            for some in page.chunks(AT_ONCE) {
+                let some_with = some.iter().filter(|batch| self.may_have(batch, task));
+                stream::iter(some_with.map(Ok))
+                    .try_for_each_concurrent(AT_ONCE, |batch| {
+                        self.erase_lines(batch.clone(), |chunk| {
+                            chunk.without_reference_to(&task.id)
+                        })
+                    })
+                    .await?;
+                before = some.last().map(|last| last.id.clone());
+                if self.context.now() >= until {
+                    return Ok(before);
+                }
+            }
+            if page.len() < PAGE_BATCHES {
+                return Ok(None);
             }
         }
     }

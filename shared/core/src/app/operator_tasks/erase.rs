@@ -153,32 +153,39 @@ impl OperatorTasks {
         context.remove_input_keys(tenant, began, until).await
     }
 
-    /// The same for one task. One that was erased before stays so.
+    /// The same for one task, by a bounded step: the first one erases the task, and those after it
+    /// go on looking for its name in the tenant's batches. One that was erased before stays so.
     ///
     /// Kind `NotFound`; kind `Conflict` with code `task_sent` for one that the provider has, or may
-    /// have.
+    /// have; kind `Invalid` with code `invalid_cursor` for a cursor that is none.
     pub async fn erase_task(
         &self,
         tenant: &TenantId,
         id: &TaskId,
         erasure: Erasure,
+        cursor: Option<&str>,
         actor: &Actor,
     ) -> Result<ErasureStep> {
+        let before = cursor.map(batch_of).transpose()?;
+        let until = self.context.now().plus_ms(TIME_MAX_MS);
         let task = self.context.tasks().get(tenant, id).await?;
-        let record = self.tenant_or_deleted(tenant).await?;
-        self.record_erasure(tenant, erasure, Some(id), actor)
-            .await?;
         let mut step = ErasureStep::default();
-        self.erase_one(task.clone(), record.as_ref(), erasure, &mut step)
-            .await?;
-        if step.running == 0 {
-            if !erasure.dry_run {
-                self.batches.erase_references(&task).await?;
-            }
-            return Ok(step);
+        if before.is_none() {
+            let record = self.tenant_or_deleted(tenant).await?;
+            self.record_erasure(tenant, erasure, Some(id), actor)
+                .await?;
+            self.erase_one(task.clone(), record.as_ref(), erasure, &mut step)
+                .await?;
         }
-        let text = "the task was sent to the model's provider, which cannot stop it; erase it when it has ended";
-        Err(Error::new(Kind::Conflict, "task_sent", text).retry(Retry::Never))
+        if step.running > 0 {
+            let text = "the task was sent to the model's provider, which cannot stop it; erase it when it has ended";
+            return Err(Error::new(Kind::Conflict, "task_sent", text).retry(Retry::Never));
+        }
+        if !erasure.dry_run {
+            let left = self.batches.erase_references(&task, before, until).await?;
+            step.next = left.map(|batch| format!("~{batch}"));
+        }
+        Ok(step)
     }
 
     /// What lies elsewhere goes first: a task that says that it is erased has left nothing.
@@ -354,6 +361,14 @@ impl Cursor {
             })
         });
         parsed.ok_or_else(Error::invalid_cursor)
+    }
+}
+
+/// Of the erasure of one task: the batch behind which it goes on.
+fn batch_of(cursor: &str) -> Result<BatchId> {
+    match Place::parse(cursor) {
+        Some(Place::Batches(Some(batch))) => Ok(batch),
+        _ => Err(Error::invalid_cursor()),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn commit(
     connection: &Connection,
     group: &mut [Request],
     effects: &mut Vec<Effect>,
-    pace: &mut Pace,
+    pace: Option<&mut Pace>,
 ) -> Result<bool> {
     let before = connection.total_changes();
     let committed = run_straight(connection, group, effects).and_then(|is_whole| {
@@ -31,7 +31,7 @@ pub(super) fn commit(
         }
         let (began, has_written) = (Instant::now(), connection.total_changes() != before);
         execute(connection, "COMMIT")?;
-        if has_written {
+        if has_written && let Some(pace) = pace {
             let ended = Instant::now();
             let hurries = group.iter().map(|request| request.hurry);
             pace.committed(hurries, ended - began, ended);

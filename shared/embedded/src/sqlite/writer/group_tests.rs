@@ -11,7 +11,7 @@ use fluxgate_core::{Error, Result};
 use rusqlite::params;
 use tokio::task::JoinHandle;
 
-use super::Write;
+use super::{Bulk, Write};
 use crate::sqlite::queue::put_job;
 use crate::sqlite::{SqliteStore, error};
 
@@ -54,10 +54,18 @@ impl Held {
         &self,
         work: impl FnMut(&mut Write<'_>) -> Result<()> + Send + 'static,
     ) -> JoinHandle<Result<()>> {
+        self.queue_bulk(None, work).await
+    }
+
+    async fn queue_bulk(
+        &self,
+        bulk: Option<Bulk>,
+        work: impl FnMut(&mut Write<'_>) -> Result<()> + Send + 'static,
+    ) -> JoinHandle<Result<()>> {
         let requests = &self.store.writer.as_ref().unwrap().requests;
         let before = requests.capacity();
         let store = self.store.clone();
-        let queued = tokio::spawn(async move { store.write(work).await });
+        let queued = tokio::spawn(async move { store.write_bulk(bulk, work).await });
         while requests.capacity() == before {
             tokio::task::yield_now().await;
         }
@@ -149,4 +157,48 @@ async fn one_that_fails_before_it_writes_makes_nobody_run_again() {
     assert_eq!(written(&store).await.0, ["a"]);
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     assert_eq!(store.commits() - before, 1, "they are one group");
+}
+
+/// The writes, by name and bytes, in the groups that they are committed in.
+async fn groups_of(writes: &[(&'static str, usize)]) -> Vec<Vec<&'static str>> {
+    let held = Held::new().await;
+    let ran = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut queued = Vec::new();
+    for (name, bytes) in writes {
+        let (ran, commits, name) = (ran.clone(), held.store.clone(), *name);
+        let bulk = Bulk::of(&name[..1].parse().unwrap(), *bytes);
+        let write = move |write: &mut Write<'_>| {
+            ran.lock().unwrap().push((commits.commits(), name));
+            write_both(write, name)
+        };
+        queued.push(held.queue_bulk(bulk, write).await);
+    }
+    let (_store, _, _folder) = held.go_on().await;
+    for write in queued {
+        write.await.unwrap().unwrap();
+    }
+    let ran = ran.lock().unwrap();
+    let groups = ran.chunk_by(|one, other| one.0 == other.0);
+    groups
+        .map(|group| group.iter().map(|(_, name)| *name).collect())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_small_write_waits_for_no_large_one_that_came_before_it() {
+    const LARGE: usize = 2 * 1024 * 1024;
+    let writes = [
+        ("a1", LARGE),
+        ("a2", LARGE),
+        ("b1", LARGE),
+        ("c1", 0),
+        ("c2", 0),
+    ];
+
+    let groups = groups_of(&writes).await;
+
+    assert_eq!(
+        groups,
+        [vec!["c1", "c2"], vec!["a1"], vec!["b1"], vec!["a2"]]
+    );
 }

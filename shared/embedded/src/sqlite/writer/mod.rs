@@ -1,6 +1,7 @@
 //! The only writer. The requests that arrive while a commit is in progress go into the next commit
 //! together.
 
+mod bulk;
 mod group;
 #[cfg(test)]
 mod group_tests;
@@ -14,8 +15,11 @@ use fluxgate_core::{Error, Result};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::error::database;
 use super::schedule::{Effect, Schedule};
 use crate::pace::{Hurry, Pace, Workers};
+pub(super) use bulk::Bulk;
+use bulk::BulkQueue;
 use group::{Committed, commit};
 use outage::Outage;
 
@@ -63,6 +67,8 @@ impl Write<'_> {
 
 struct Request {
     hurry: Hurry,
+    /// `None` for a write that is written as it comes.
+    bulk: Option<Bulk>,
     work: Box<dyn Work>,
 }
 
@@ -138,19 +144,16 @@ impl Writer {
         let (requests, receiver) = mpsc::channel(WAITING_MAX);
         let counts = Arc::<Counts>::default();
         let outage = Arc::<Outage>::default();
-        let workers = Workers::current();
-        let (counter, noted) = (counts.clone(), outage.clone());
+        let server = Server {
+            connection,
+            schedule,
+            counts: counts.clone(),
+            outage: outage.clone(),
+            workers: Workers::current(),
+        };
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || {
-                serve(
-                    &connection,
-                    (receiver, &workers),
-                    &schedule,
-                    &counter,
-                    &noted,
-                )
-            })
+            .spawn(move || server.serve(receiver))
             .map_err(|error| {
                 Error::internal("thread", "the writer thread cannot be started").source(error)
             })?;
@@ -170,17 +173,40 @@ impl Writer {
         }
     }
 
-    /// True if the last commit failed, a moment ago.
+    /// True if the last commit failed. A while after it a small write is tried, whose end the next
+    /// one who asks is told.
     pub(super) fn is_failing(&self) -> bool {
-        self.outage.is_recent(Instant::now())
+        let commits = self.outage.look(Instant::now());
+        if commits == outage::Commits::Doubted {
+            self.attempt_write();
+        }
+        commits != outage::Commits::Succeed
+    }
+
+    /// Without waiting for its end.
+    pub(super) fn attempt_write(&self) {
+        let (caller, _) = oneshot::channel();
+        let work = Call {
+            work: |write: &mut Write<'_>| rewrite_a_row(write.connection),
+            result: None,
+            caller,
+        };
+        let request = Request {
+            hurry: Hurry::Now,
+            bulk: None,
+            work: Box::new(work),
+        };
+        // With many that wait already, theirs will show it.
+        drop(self.requests.try_send(request));
     }
 
     /// Runs `work` in a transaction and returns once it is on disk. If `work` fails, none of its
     /// writes are kept; those of other callers in the group are.
     ///
     /// `work` has no effects but its writes: it runs a second time if another of its group failed
-    /// after it had written.
-    pub(super) async fn run<T, F>(&self, hurry: Hurry, work: F) -> Result<T>
+    /// after it had written. One that carries many bytes, as `bulk` says, may be overtaken by
+    /// others that were sent later.
+    pub(super) async fn run<T, F>(&self, hurry: Hurry, bulk: Option<Bulk>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
@@ -192,36 +218,104 @@ impl Writer {
             caller,
         });
         self.requests
-            .send(Request { hurry, work })
+            .send(Request { hurry, bulk, work })
             .await
             .map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
 
-fn serve(
-    connection: &Connection,
-    (mut requests, workers): (mpsc::Receiver<Request>, &Workers),
-    schedule: &Schedule,
-    counts: &Counts,
-    outage: &Outage,
-) {
-    let mut group = Vec::new();
-    let mut pace = Pace::of_crowds(CROWD);
-    while requests.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        gather((&mut requests, workers), &mut group, &mut pace);
+/// What was sent and is not written yet.
+struct Inbox {
+    requests: mpsc::Receiver<Request>,
+    large: BulkQueue<Request>,
+}
+
+impl Inbox {
+    /// Waits for a request, unless a large one waits already. False when nobody can send any more.
+    fn receive(&mut self, group: &mut Vec<Request>) -> bool {
+        if self.large.is_empty() {
+            let Some(request) = self.requests.blocking_recv() else {
+                return false;
+            };
+            self.sort(request, group);
+        }
+        self.receive_more(group);
+        true
+    }
+
+    /// Takes what has come, for as long as there is room for it.
+    fn receive_more(&mut self, group: &mut Vec<Request>) {
+        while group.len() < GROUP_MAX
+            && self.large.len() < WAITING_MAX
+            && let Ok(request) = self.requests.try_recv()
+        {
+            self.sort(request, group);
+        }
+    }
+
+    fn sort(&mut self, mut request: Request, group: &mut Vec<Request>) {
+        match request.bulk.take() {
+            Some(bulk) => self.large.push(bulk, request),
+            None => group.push(request),
+        }
+    }
+}
+
+/// Commits one group after the other.
+struct Server {
+    connection: Connection,
+    schedule: Arc<Schedule>,
+    counts: Arc<Counts>,
+    outage: Arc<Outage>,
+    workers: Workers,
+}
+
+impl Server {
+    /// While large writes wait, a group of them follows each group of the small ones that came
+    /// meanwhile: so a small one waits for one group of large ones at most, and none starves.
+    fn serve(&self, requests: mpsc::Receiver<Request>) {
+        let large = BulkQueue::new();
+        let (mut inbox, mut group) = (Inbox { requests, large }, Vec::new());
+        let mut pace = Pace::of_crowds(CROWD);
+        while inbox.receive(&mut group) {
+            if !group.is_empty() {
+                self.gather(&mut inbox, &mut group, &mut pace);
+                self.write(&mut group, Some(&mut pace));
+            }
+            if inbox.large.take(&mut group) > 0 {
+                self.write(&mut group, None);
+            }
+        }
+    }
+
+    /// Lets more requests join the group, for as long as its pace allows.
+    fn gather(&self, inbox: &mut Inbox, group: &mut Vec<Request>, pace: &mut Pace) {
+        let mut patience = pace.patience(Instant::now());
+        loop {
+            inbox.receive_more(group);
+            match patience.next(group.len(), &self.workers) {
+                Some(look) if group.len() < GROUP_MAX => std::thread::sleep(look),
+                _ => break,
+            }
+        }
+        pace.learn(&patience);
+    }
+
+    /// The pace is that of small groups: it learns nothing from others.
+    fn write(&self, group: &mut Vec<Request>, pace: Option<&mut Pace>) {
         let mut effects = Vec::new();
         let began = Instant::now();
-        let committed = commit(connection, &mut group, &mut effects, &mut pace);
+        let committed = commit(&self.connection, group, &mut effects, pace);
         match &committed {
             Ok(has_written) => {
                 if *has_written {
-                    counts.add(group.len(), began.elapsed());
-                    outage.end();
+                    self.counts.add(group.len(), began.elapsed());
+                    self.outage.end();
                 }
-                schedule.apply(effects);
+                self.schedule.apply(effects);
             }
-            Err(error) => outage.failed(error, group.len(), Instant::now()),
+            Err(error) => self.outage.failed(error, group.len(), Instant::now()),
         }
         let committed = committed.map(|_| ());
         for request in group.drain(..) {
@@ -230,30 +324,17 @@ fn serve(
     }
 }
 
-/// Lets more requests join the group, for as long as its pace allows.
-fn gather(
-    (requests, workers): (&mut mpsc::Receiver<Request>, &Workers),
-    group: &mut Vec<Request>,
-    pace: &mut Pace,
-) {
-    let mut patience = pace.patience(Instant::now());
-    loop {
-        while group.len() < GROUP_MAX
-            && let Ok(request) = requests.try_recv()
-        {
-            group.push(request);
-        }
-        match patience.next(group.len(), workers) {
-            Some(look) if group.len() < GROUP_MAX => std::thread::sleep(look),
-            _ => break,
-        }
-    }
-    pace.learn(&patience);
-}
-
 /// Every caller in a failed group gets the error of the one commit.
 fn not_committed(error: &Error) -> Error {
     Error::new(error.kind, error.code, error.message.clone()).retry(error.retry)
+}
+
+/// Changes nothing, and has to be written all the same: of a row that every folder in use has.
+fn rewrite_a_row(connection: &Connection) -> Result<()> {
+    connection
+        .execute("UPDATE encryption_check SET sealed = sealed", [])
+        .map(drop)
+        .map_err(database("try a write"))
 }
 
 fn stopped() -> Error {

@@ -6,13 +6,22 @@ use std::time::{Duration, Instant};
 
 use fluxgate_core::Error;
 
-/// A failure says nothing after this time: if nobody asks for a write because writes failed, none
-/// would ever show that they are taken again.
-const RECENT: Duration = Duration::from_secs(10);
+/// So long after a failure, or a trial, another trial shows whether writes are taken again: if
+/// nobody asks for a write because writes failed, none would ever show it.
+const TRIAL_AFTER: Duration = Duration::from_secs(10);
+
+/// What is known of commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Commits {
+    Succeed,
+    Fail,
+    /// They failed, and whoever asks is to try one.
+    Doubted,
+}
 
 #[derive(Default)]
 pub(super) struct Outage {
-    /// When the last commit failed; `None` if it did not.
+    /// When the last commit failed or a trial began; `None` if the last one was written.
     last: Mutex<Option<Instant>>,
 }
 
@@ -37,9 +46,17 @@ impl Outage {
         }
     }
 
-    pub(super) fn is_recent(&self, now: Instant) -> bool {
-        let last = *self.last();
-        last.is_some_and(|last| now.saturating_duration_since(last) < RECENT)
+    /// Of those who ask at the same time one is to try.
+    pub(super) fn look(&self, now: Instant) -> Commits {
+        let mut last = self.last();
+        match *last {
+            None => Commits::Succeed,
+            Some(at) if now.saturating_duration_since(at) < TRIAL_AFTER => Commits::Fail,
+            Some(_) => {
+                *last = Some(now);
+                Commits::Doubted
+            }
+        }
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -54,18 +71,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_on_from_the_first_failure_to_the_next_commit_and_is_forgotten_in_time() {
+    fn it_goes_on_from_the_first_failure_to_the_next_commit_and_is_tried_in_time() {
         let (outage, begin) = (Outage::default(), Instant::now());
         let full = Error::unavailable("disk_full", "the disk is full");
-        assert!(!outage.is_recent(begin));
+        assert_eq!(outage.look(begin), Commits::Succeed);
 
         outage.failed(&full, 1, begin);
-        let last = begin + RECENT / 2;
+        let last = begin + TRIAL_AFTER / 2;
         outage.failed(&full, 1, last);
 
-        assert!(outage.is_recent(begin + RECENT));
-        assert!(!outage.is_recent(last + RECENT));
+        assert_eq!(outage.look(begin + TRIAL_AFTER), Commits::Fail);
+        let tried = last + TRIAL_AFTER;
+        assert_eq!(outage.look(tried), Commits::Doubted);
+        assert_eq!(outage.look(tried), Commits::Fail);
+        assert_eq!(outage.look(tried + TRIAL_AFTER), Commits::Doubted);
         outage.end();
-        assert!(!outage.is_recent(last));
+        assert_eq!(outage.look(tried), Commits::Succeed);
     }
 }
