@@ -158,8 +158,8 @@ pub async fn an_erasure_that_is_cut_off_anywhere_ends_as_one_that_is_not(stores:
         let tasks = [told(&stores, &tenant).await, told(&stores, &tenant).await];
         let ledger = stores.accounts.ledger(&tenant).await.unwrap();
 
-        let cut = cut_off(waits, erase(&operator, &tenant)).await;
-        erase(&operator, &tenant).await;
+        let cut = Box::pin(cut_off(waits, erase(&operator, &tenant))).await;
+        Box::pin(erase(&operator, &tenant)).await;
 
         for task in &tasks {
             let erased = stores.tasks.get(&tenant, &task.id).await.unwrap();
@@ -206,7 +206,7 @@ pub async fn a_deletion_of_a_tenant_that_is_cut_off_anywhere_is_whole_or_was_not
         let task = told(&stores, &tenant).await;
 
         let deleting = operator.delete(&tenant, deletion, &by);
-        let cut = cut_off(waits, deleting).await;
+        let cut = Box::pin(cut_off(waits, deleting)).await;
         let again = operator.delete(&tenant, deletion, &by).await;
 
         if let Err(error) = again {

@@ -189,7 +189,8 @@ async fn a_restoration_whose_step_is_cut_off_anywhere_is_begun_again_and_ends_wh
 
     let mut waits = 0;
     let whole = loop {
-        if let Some(step) = cut_off(waits, restorations.step(None, &by)).await {
+        let cut = Box::pin(cut_off(waits, restorations.step(None, &by)));
+        if let Some(step) = cut.await {
             break step.unwrap();
         }
         waits += 3;
