@@ -222,7 +222,7 @@ fn settings(folder: &TempDir, emulator: &Emulator, options: &GatewayOptions) -> 
             Some(other) => other.base_url.clone(),
             None => emulator.base_url(),
         }),
-        provider_key: Some(Secret::new(emulator.api_key())),
+        provider_key: Some(Secret::new(emulator.api_key()).into()),
         allow_net: if options.allow_loopback {
             vec!["127.0.0.0/8".parse().expect("a network")]
         } else {

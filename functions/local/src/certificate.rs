@@ -1,8 +1,6 @@
 //! The certificate of the listeners: read from two files, and again when they change. Connections
 //! go on, and the old one stays in use while the new files are unusable.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -15,11 +13,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::file_stamp::{FileStamp, stamp};
+
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// A file as it was when it was read: its place, its length and its time.
-type Stamp = (u64, u64, u64, i64, i64);
 
 /// Where the certificate and its key are.
 #[derive(Debug, Clone)]
@@ -36,7 +33,7 @@ pub(crate) struct Certificate {
 }
 
 impl CertificateFiles {
-    fn stamps(&self) -> Result<[Stamp; 2]> {
+    fn stamps(&self) -> Result<[FileStamp; 2]> {
         Ok([stamp(&self.certificate)?, stamp(&self.key)?])
     }
 
@@ -61,14 +58,6 @@ impl CertificateFiles {
             )
         })
     }
-}
-
-fn stamp(path: &Path) -> Result<Stamp> {
-    let of = |it: Metadata| (it.dev(), it.ino(), it.len(), it.mtime(), it.mtime_nsec());
-    let metadata = path.metadata();
-    Ok(of(metadata.with_context(|| {
-        format!("cannot read {}", path.display())
-    })?))
 }
 
 impl Certificate {

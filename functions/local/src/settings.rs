@@ -16,7 +16,6 @@ use anyhow::{Context as _, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use fluxgate_core::fair_queue::Capacity;
-use fluxgate_core::secret::Secret;
 use fluxgate_outbound::NameSettings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -24,6 +23,7 @@ use url::Url;
 
 use crate::certificate::CertificateFiles;
 use crate::connections::ConnectionSettings;
+use crate::provider_key::ProviderKey;
 use crate::values;
 pub use bounds::{BoundsSettings, NotedBounds};
 pub use dns_server::{DnsServer, name_settings};
@@ -137,7 +137,7 @@ pub struct Settings {
     /// The provider's key. Never a flag or a key of the file: read from `WAVESPEED_API_KEY`, or
     /// from the file that `WAVESPEED_API_KEY_FILE` names.
     #[serde(skip)]
-    pub provider_key: Option<Secret>,
+    pub provider_key: Option<ProviderKey>,
     /// What the file says and a variable says otherwise.
     #[serde(skip)]
     pub overridden: Vec<Overridden>,
@@ -196,7 +196,7 @@ pub enum ProviderChoice {
     Emulator,
     Remote {
         url: Url,
-        key: Secret,
+        key: ProviderKey,
     },
 }
 
@@ -233,7 +233,7 @@ impl Settings {
         let settings: Self = figment.extract().map_err(one_line)?;
         settings.bounds.check()?;
         settings.certificate()?;
-        let provider_key = values::secret_variable("WAVESPEED_API_KEY")?;
+        let provider_key = ProviderKey::of_environment()?;
         Ok(Self {
             provider_key,
             overridden: won,

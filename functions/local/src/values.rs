@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use fluxgate_core::day::Day;
-use fluxgate_core::secret::Secret;
 pub use fluxgate_listen::listen_address;
 use ipnet::IpNet;
 use serde::de::Error as _;
@@ -119,30 +118,6 @@ pub(crate) fn read_optional_count<'de, D: Deserializer<'de>>(
     number
         .map(|number| count(&number.to_string()).map_err(D::Error::custom))
         .transpose()
-}
-
-/// What a variable says, or the file that the same variable with `_FILE` names; `None` where
-/// neither says anything. Both together are refused.
-pub(crate) fn secret_variable(name: &str) -> Result<Option<Secret>> {
-    let said = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|text| !text.trim().is_empty())
-    };
-    let file_name = format!("{name}_FILE");
-    match (said(name), said(&file_name)) {
-        (Some(_), Some(_)) => bail!("both {name} and {file_name} are set; set one of them"),
-        (Some(text), None) => Ok(Some(Secret::new(text))),
-        (None, None) => Ok(None),
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{file_name} names {path}, which cannot be read"))?;
-            match text.trim() {
-                "" => bail!("{file_name} names {path}, which is empty"),
-                text => Ok(Some(Secret::new(text))),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

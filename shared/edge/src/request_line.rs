@@ -23,12 +23,13 @@ const TARGET: &str = "fluxgate::request";
 /// Asked for every few seconds by whoever looks after the process.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 const WEBHOOKS: &str = "/hooks/";
-const LINKS: &str = "/outputs/";
 /// A longer path is one that does not exist.
 const PATH_BYTES_MAX: usize = 200;
 const PATH_PARTS_MAX: usize = 12;
 /// No id is longer, and hardly a name.
 const NAME_BYTES_MAX: usize = 64;
+/// What is longer may be a capability, which has the length of an id.
+const WORD_BYTES_MAX: usize = 20;
 /// What admin tokens, secrets of endpoints, JWTs and API keys, and whole headers begin with.
 const SECRETS: [&str; 4] = ["fga_", "whsec_", "eyJ", "Bearer "];
 
@@ -50,7 +51,7 @@ pub(crate) fn request_span(request: &Request<Body>) -> Span {
     let span = tracing::error_span!(
         "request",
         http.method = %request.method(),
-        http.path = &*safe_path(request.uri()),
+        http.path = &*safe_path(request.uri(), route(request)),
         http.route = route(request),
         request.id = id.unwrap_or_default(),
         tenant.id = Empty,
@@ -65,18 +66,53 @@ pub(crate) fn request_span(request: &Request<Body>) -> Span {
     span
 }
 
-fn safe_path(uri: &Uri) -> Cow<'_, str> {
-    match uri.path() {
-        path if path.starts_with(WEBHOOKS) => "/hooks/…".into(),
-        path if path.starts_with(LINKS) => "/outputs/…".into(),
-        path if path.split('/').any(may_be_secret) => {
-            let parts = path.split('/');
-            let told = parts.map(|part| if may_be_secret(part) { "…" } else { part });
-            let told: Vec<&str> = told.take(PATH_PARTS_MAX).collect();
-            told.join("/").into()
-        }
-        path => path.get(..PATH_BYTES_MAX).unwrap_or(path).into(),
+/// Without what may be a secret: where the path is of no route of ours, in any of its longer parts.
+fn safe_path<'a>(uri: &'a Uri, route: Option<&str>) -> Cow<'a, str> {
+    let path = uri.path();
+    let hidden = if route.is_some() {
+        may_be_secret
+    } else {
+        may_be_secret_of_a_stranger
+    };
+    if !parts(path).any(|part| is_capability_next(part) || hidden(part)) {
+        return path.get(..PATH_BYTES_MAX).unwrap_or(path).into();
     }
+    let mut told = Vec::new();
+    for part in parts(path).take(PATH_PARTS_MAX) {
+        told.push(if hidden(part) { "…" } else { part });
+        if is_capability_next(part) {
+            told.push("…");
+            break;
+        }
+    }
+    told.join("/").into()
+}
+
+/// What is between slashes, also where a client has percent-encoded them.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').flat_map(|part| {
+        let mut rest = Some(part);
+        std::iter::from_fn(move || {
+            let part = rest?;
+            let at = part
+                .as_bytes()
+                .windows(3)
+                .position(|bytes| bytes.eq_ignore_ascii_case(b"%2f"));
+            rest = at.map(|at| &part[at + 3..]);
+            Some(at.map_or(part, |at| &part[..at]))
+        })
+    })
+}
+
+/// Webhooks and links end in a capability, in whatever path somebody puts theirs.
+fn is_capability_next(part: &str) -> bool {
+    ["hooks", "outputs"]
+        .iter()
+        .any(|name| part.eq_ignore_ascii_case(name))
+}
+
+fn may_be_secret_of_a_stranger(text: &str) -> bool {
+    text.len() > WORD_BYTES_MAX || may_be_secret(text)
 }
 
 /// Whether a client may have put a secret where a name or an id belongs.
@@ -96,7 +132,11 @@ fn route<B>(request: &Request<B>) -> Option<&str> {
 /// Names the route of a request whose span was made before it was found.
 pub(crate) fn name_route(request: Request<Body>) -> Request<Body> {
     if let Some(route) = route(&request) {
-        Span::current().record("http.route", route);
+        let span = Span::current();
+        span.record("http.route", route);
+        if parts(request.uri().path()).any(may_be_secret_of_a_stranger) {
+            span.record("http.path", &*safe_path(request.uri(), Some(route)));
+        }
     }
     request
 }
@@ -134,11 +174,16 @@ impl<B> OnResponse<B> for RequestLine {
 mod tests {
     use super::*;
 
+    fn told(path: &str, route: Option<&str>) -> String {
+        let uri: Uri = path.parse().unwrap();
+        safe_path(&uri, route).into_owned()
+    }
+
     #[test]
     fn a_path_is_told_without_what_may_be_a_secret() {
         let signature = "s".repeat(86);
         let long = "n/".repeat(150);
-        for (path, told) in [
+        for (path, without) in [
             ("/v1/tasks/0123456789abcdef0123456789abcdef", None),
             ("/fga_3c4f", Some("/…")),
             ("/v1/tasks/whsec_DBN/timeline", Some("/v1/tasks/…/timeline")),
@@ -150,8 +195,31 @@ mod tests {
                 Some(&format!("/{long}")[..PATH_BYTES_MAX]),
             ),
         ] {
-            let uri: Uri = path.parse().unwrap();
-            assert_eq!(safe_path(&uri), told.unwrap_or(path));
+            assert_eq!(told(path, Some("/")), without.unwrap_or(path));
         }
+    }
+
+    #[test]
+    fn a_capability_is_told_in_no_path_however_it_is_written() {
+        let (task, token) = ("0123456789abcdef0123456789abcdef", "f".repeat(32));
+        for (path, without) in [
+            ("//hooks/acme/TASK/TOKEN", "//hooks/…"),
+            ("/Hooks/acme/TASK/TOKEN", "/Hooks/…"),
+            ("/hooks%2facme%2FTASK%2fTOKEN", "/hooks/…"),
+            ("/%68ooks/acme/TASK/TOKEN", "/%68ooks/acme/…/…"),
+            ("/hooks%252facme%252fTASK%252fTOKEN", "/…"),
+            ("/hook/acme/x%2fTOKEN", "/hook/acme/x/…"),
+            ("/x/outputs/acme/TASK/0/1/TOKEN", "/x/outputs/…"),
+            ("/api/v3/hooks/acme/TASK/TOKEN", "/api/v3/hooks/…"),
+            ("/no/such/path", "/no/such/path"),
+        ] {
+            let path = path.replace("TASK", task).replace("TOKEN", &token);
+            assert_eq!(told(&path, None), without);
+        }
+        let model = format!("/api/v3/hooks/acme/{task}/{token}");
+        assert_eq!(
+            told(&model, Some("/api/v3/{a}/{b}/{c}/{d}")),
+            "/api/v3/hooks/…"
+        );
     }
 }

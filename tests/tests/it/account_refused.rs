@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxgate_emulator::{DEMO_PHOTO, Emulator, Fault, Faults};
 use fluxgate_tests::gateway::{emulator_config, free_address};
-use fluxgate_tests::{Gateway, GatewayOptions, TestTenant, eventually, process};
+use fluxgate_tests::{FluxgateProcess, Gateway, GatewayOptions, TestTenant, eventually, process};
 use serde_json::{Value, json};
 
 async fn gateway() -> (Gateway, TestTenant, Value) {
@@ -189,6 +189,53 @@ async fn serve_and_doctor_say_at_once_when_the_provider_refuses_the_key_or_canno
         let told = String::from_utf8(checked.stdout).unwrap();
         assert!(!checked.status.success() && told.contains(wanted), "{told}");
     }
+}
+
+/// Four minutes after its file had changed, the key of before was still sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_file_is_rotated_without_a_restart() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, key, log) = (path("data"), path("key"), path("log"));
+    std::fs::write(&key, "a-wrong-key\n").unwrap();
+    let added = process::run(&["tenants", "add", "acme", "--data", &data]);
+    assert!(added.status.success(), "{added:?}");
+    let token = process::run(&["token", "acme", "--data", &data]).stdout;
+    let token = String::from_utf8(token).unwrap().trim().to_owned();
+    let (listen, url) = (free_address().to_string(), emulator.base_url());
+    let env = [
+        ("WAVESPEED_API_KEY_FILE", &*key),
+        ("FLUXGATE_PROVIDER", &url),
+    ];
+    let mut args = vec!["--data", &data, "--listen", &listen];
+    args.extend(["--s3-listen", "127.0.0.1:0"]);
+    let base_url = format!("http://{listen}");
+    let stderr = std::fs::File::create(&log).unwrap().into();
+    let _process = FluxgateProcess::serve_saying(&args, &env, &base_url, stderr).await;
+    let tenant = TestTenant::new("acme".parse().unwrap(), &base_url, token);
+    let refused = tenant.get("/api/v3/models").await;
+    let warning = eventually("a warning", || async {
+        let said = std::fs::read_to_string(&log).unwrap();
+        said.contains("WARNING").then_some(said)
+    });
+    let warning = warning.await;
+
+    std::fs::write(&key, emulator.api_key()).unwrap();
+
+    assert_eq!(refused.status, 503);
+    let mend = "put a key that is valid there into the file that WAVESPEED_API_KEY_FILE names";
+    assert!(warning.contains(mend), "{warning}");
+    eventually("the catalogue by the new key", || async {
+        let answer = tenant.get("/api/v3/models").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        !said.contains("a-wrong-key") && !said.contains(emulator.api_key()),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -262,7 +262,7 @@ async fn of_a_provider_that_bounds_no_list() -> (Server, TestTenant, tempfile::T
         listen: free_address(),
         s3_listen: Some("127.0.0.1:0".parse().unwrap()),
         provider: Some(provider),
-        provider_key: Some(Secret::new("wsk_of_the_test")),
+        provider_key: Some(Secret::new("wsk_of_the_test").into()),
         bounds: quick(),
         ..Settings::default()
     };

@@ -202,6 +202,34 @@ async fn no_line_holds_a_secret_a_prompt_a_capability_or_a_signed_link() {
     receiver.about(&task, 2).await;
     let link = done["outputs"][0].as_str().unwrap_or_default();
     tenant.http().get(link).send().await.unwrap();
+    // Beside every route: what ends in a capability is none anywhere.
+    let token = "0f3c".repeat(8);
+    for path in [
+        "//hooks/acme/TASK/TOKEN",
+        "/Hooks/acme/TASK/TOKEN",
+        "/hooks%2facme%2fTASK%2fTOKEN",
+        "/x/outputs/acme/TASK/0/1/TOKEN",
+        "/api/v3/hooks/acme/TASK/TOKEN",
+        "/hook/acme/TASK/TOKEN",
+    ] {
+        let path = path.replace("TASK", &task).replace("TOKEN", &token);
+        let request = tenant.http().get(tenant.url(&path));
+        tenant.send(request).await;
+    }
+    tenant
+        .send(
+            tenant
+                .http()
+                .get(tenant.url(&format!("/v1/tasks/{task}")))
+                .header("x-request-id", "known"),
+        )
+        .await;
+    let known = request_line(&serving, "known").await;
+    assert_eq!(
+        known["span"]["http.path"],
+        format!("/v1/tasks/{task}"),
+        "{known}"
+    );
     request_line(&serving, REQUEST_ID).await;
 
     let log = serving.text();
@@ -212,6 +240,7 @@ async fn no_line_holds_a_secret_a_prompt_a_capability_or_a_signed_link() {
         ("a callback's URL", "of-a-url"),
         ("a signature", "X-Amz-Signature"),
         ("a capability", &format!("/hooks/acme/{task}")),
+        ("a capability beside the routes", &*token),
     ] {
         assert!(!log.contains(secret), "{what} is in the log: {log}");
     }

@@ -8,6 +8,7 @@ use fluxgate_core::time::Timestamp;
 use fluxgate_core::webhook::v3;
 use fluxgate_emulator::{Fault, Faults};
 use fluxgate_tests::{Gateway, GatewayOptions, TestTenant};
+use serde_json::json;
 
 /// The webhook's address of a task, and a signed request to it.
 pub(crate) async fn send(
@@ -82,6 +83,49 @@ async fn a_signed_webhook_that_cannot_be_read_is_400_and_changes_nothing() {
         200
     );
     assert_eq!(tenant.ended(&task).await["status"], "failed");
+}
+
+/// A tenant read the provider's key in its task: the provider had quoted it in the run's error.
+#[tokio::test]
+async fn a_webhook_that_quotes_the_provider_s_key_tells_it_to_nobody() {
+    let run_time = std::time::Duration::from_secs(600);
+    let gateway = Gateway::with(GatewayOptions {
+        run_time,
+        ..GatewayOptions::default()
+    })
+    .await;
+    let tenant = gateway.tenant("acme", "1").await;
+    let task = tenant.submit(&tenant.inputs().await).await;
+    let run = gateway.emulator.runs()[0].id.clone();
+    let (key, secret) = (
+        gateway.emulator.api_key(),
+        gateway.emulator.webhook_secret(),
+    );
+    let error = format!("KEY {key} SECRET {secret} http://a.example/secret?sig=SIGSECRET");
+    let body = json!({ "id": run, "status": "failed", "error": error }).to_string();
+
+    let answer = send(&gateway, &tenant, &task, &body).await;
+
+    assert_eq!(answer.status(), 200);
+    let told = tenant.ended(&task).await;
+    let wanted = "KEY … SECRET … http://a.example/secret?…";
+    assert_eq!(told["error"], wanted, "{told}");
+    let folder = gateway.server.folder().path.clone();
+    let timeline = tenant.timeline(&task).await.to_string();
+    for shown in [told.to_string(), timeline] {
+        for hidden in [key, secret, "SIGSECRET"] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+    }
+    for name in ["fluxgate.db", "fluxgate.db-wal"] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        for hidden in [key, "SIGSECRET"] {
+            let is_there = bytes
+                .windows(hidden.len())
+                .any(|part| part == hidden.as_bytes());
+            assert!(!is_there, "{name} has {hidden}");
+        }
+    }
 }
 
 /// As when this machine's clock is off: whose it is shows who compares the two times.

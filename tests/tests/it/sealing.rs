@@ -153,6 +153,31 @@ async fn doctor_misses_the_keys_of_inputs_that_are_there() {
     gateway.stop().await;
 }
 
+/// The next submit makes another file, and all seemed well.
+#[tokio::test]
+async fn doctor_misses_keys_of_before_where_there_are_newer_ones() {
+    let gateway = Gateway::start().await;
+    let data = gateway.folder.path().join("data");
+    let data = data.to_str().unwrap().to_owned();
+    let tenant = gateway.tenant("acme", "1").await;
+    let other = gateway.tenant("bolt", "1").await;
+    told_task(&tenant).await;
+    told_task(&other).await;
+
+    lose_keys(&gateway, &other).await;
+    told_task(&other).await;
+
+    let asking = move || process::run(&["doctor", "--data", &data]).stdout;
+    let told = tokio::task::spawn_blocking(asking).await.unwrap();
+    let told = String::from_utf8(told).unwrap();
+    assert!(
+        told.contains("BAD") && told.contains("input-keys.db lacks a key of"),
+        "{told}"
+    );
+    assert!(told.contains("of tenant 'bolt'"), "{told}");
+    gateway.stop().await;
+}
+
 /// As after a restoration without its keys.
 async fn lose_keys(gateway: &Gateway, tenant: &TestTenant) {
     let store = &gateway.server.folder().store;

@@ -18,10 +18,11 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
+use super::FolderArgs;
 use super::access::{gateway_url, written_url};
 use super::print::{Facts, PrintArgs};
+use super::provider_check::{self, OF_SERVER, mend_of};
 use super::variables::{URL, variable};
-use super::{FolderArgs, provider_check};
 use crate::client::{self, NothingAnswers, foreign, unanswered};
 use crate::folder::FolderSecrets;
 use crate::key_ring;
@@ -124,15 +125,22 @@ async fn data_folder(args: &DoctorArgs) -> Result<String> {
 /// Whoever copies a data folder by hand may leave them behind.
 fn check_input_keys(folder: &Path) -> Result<()> {
     input_keys::check(folder)?;
-    let keys = input_keys::path(folder);
-    if !keys.exists() && SqliteStore::has_sealed_inputs(folder)? {
+    let Some((tenant, month)) = SqliteStore::inputs_without_key(folder)? else {
+        return Ok(());
+    };
+    let (keys, exists) = (input_keys::path(folder), input_keys::path(folder).exists());
+    let keys = keys.display();
+    if !exists {
         bail!(
-            "{} is missing, and the database has inputs that its keys opened: nobody can read them, and tasks that still have to be \
-             sent will end as inputs_lost; stop the server and copy it from where 'fluxgate backup --input-keys' put it",
-            keys.display()
+            "{keys} is missing, and the database has inputs that its keys opened: nobody can read them, and tasks that still have to be \
+             sent will end as inputs_lost; stop the server and copy it from where 'fluxgate backup --input-keys' put it"
         );
     }
-    Ok(())
+    bail!(
+        "{keys} lacks a key of {month} of tenant '{tenant}', as after a restoration without it: \
+         older inputs and callback URLs cannot be read, newer ones can. Restore again with the \
+         copy of 'fluxgate backup --input-keys'; without one they are lost"
+    );
 }
 
 /// Every commit waits for fsync, so a disk with slow fsync slows everything down.
@@ -315,10 +323,11 @@ async fn provider(args: &DoctorArgs) -> Result<String> {
     if let Some(used) = used
         && let Some(told) = provider_of_gateway(args).await?
     {
-        return provider_check::told(&format!("{used}, which the running gateway uses,"), told);
+        let name = format!("{used}, which the running gateway uses,");
+        return provider_check::told(&name, told, OF_SERVER);
     }
     if let Some((name, provider)) = named_provider(&settings)? {
-        return provider_check::check(&name, &provider).await;
+        return provider_check::check(&name, &provider, mend_of(&settings)).await;
     }
     Ok(match health {
         None => "the bundled emulator; set WAVESPEED_API_KEY to use and check the real provider".to_owned(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::admin::AdminArgs;
 use super::print::{Facts, PrintArgs};
-use super::provider_check::told;
+use super::provider_check::{OF_SERVER, told};
 
 #[derive(Args)]
 pub(super) struct ProviderArgs {
@@ -22,7 +22,7 @@ pub(super) struct ProviderArgs {
 pub(super) async fn run(args: ProviderArgs) -> Result<()> {
     let admin = args.admin.admin_of_server()?;
     let answer: Value = admin.get("/provider", &[]).await?;
-    let told = told("the provider", checked(&answer));
+    let told = told("the provider", checked(&answer), OF_SERVER);
     let first = told.as_ref().map_or_else(ToString::to_string, Clone::clone);
     let errors = answer["errors"].as_array().into_iter().flatten();
     let errors: String = errors.map(line).collect();

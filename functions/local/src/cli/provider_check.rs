@@ -6,13 +6,26 @@ use fluxgate_core::app::check_provider_account;
 use fluxgate_core::port::AccountCheck;
 use fluxgate_outbound::WaveSpeedClient;
 
+use crate::provider_key::ProviderKey;
+use crate::settings::Settings;
+
 /// Asks the provider once; the client bounds how long that takes.
-pub(super) async fn check(name: &str, provider: &WaveSpeedClient) -> Result<String> {
-    told(name, check_provider_account(provider).await)
+pub(super) async fn check(name: &str, provider: &WaveSpeedClient, mend: &str) -> Result<String> {
+    told(name, check_provider_account(provider).await, mend)
 }
 
+/// How to give these settings another key.
+pub(super) fn mend_of(settings: &Settings) -> &'static str {
+    let key = settings.provider_key.as_ref();
+    key.map_or(OF_SERVER, ProviderKey::mend)
+}
+
+/// How to give another key to an installation of which it is not known where it has its key from.
+pub(super) const OF_SERVER: &str = "give the gateway a key that is valid there, by its \
+    WAVESPEED_API_KEY, by the file that its WAVESPEED_API_KEY_FILE names, or on AWS by the secret of ProviderKeySecretName";
+
 /// The result in words, as an error unless the key is good.
-pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
+pub(super) fn told(name: &str, check: AccountCheck, mend: &str) -> Result<String> {
     match check {
         AccountCheck::Good {
             balance: Some(balance),
@@ -20,7 +33,7 @@ pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
         AccountCheck::Good { balance: None } => Ok(format!("{name} accepts the key")),
         AccountCheck::Refused { status: 401 } => {
             bail!(
-                "{name} refuses the key (401): set WAVESPEED_API_KEY to a key that is valid there, or set --provider to the provider of this key"
+                "{name} refuses the key (401): {mend}, or set --provider to the provider of this key"
             )
         }
         AccountCheck::Refused { status: 402 } => {
@@ -34,7 +47,7 @@ pub(super) fn told(name: &str, check: AccountCheck) -> Result<String> {
         AccountCheck::Unreachable { why } => {
             bail!("{name} {why}: check --provider, this machine's network and its firewall")
         }
-        AccountCheck::NoKey { why } => bail!("the key in WAVESPEED_API_KEY cannot be used: {why}"),
+        AccountCheck::NoKey { why } => bail!("the provider's key cannot be used: {why}"),
         AccountCheck::Odd { why } => {
             bail!("{name} {why}, which is unexpected: check --provider, or try again later")
         }

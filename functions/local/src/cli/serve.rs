@@ -15,9 +15,10 @@ use url::Url;
 
 use super::exit::usage;
 use super::print::{self, Facts, PrintArgs};
+use super::provider_check::{self, mend_of};
 use super::signals::stop_signal;
 use super::variables::{CONFIG, variable};
-use super::{logging, provider_check, service};
+use super::{logging, service};
 use crate::otlp;
 use crate::server::{Server, named_provider};
 use crate::settings::{DnsServer, LogStyle, Overridden, Settings};
@@ -146,7 +147,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let data = settings.data.display().to_string();
     let unreachable = settings.listen.ip().is_unspecified()
         && (settings.base_url.is_none() || settings.s3_public_url.is_none());
-    let provider = named_provider(&settings)?;
+    let (provider, mend) = (named_provider(&settings)?, mend_of(&settings));
     let server = Server::start(settings).await?;
     let emulator = server.emulator().map(Emulator::base_url);
     if args.print.json || args.print.quiet {
@@ -186,7 +187,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         );
     }
     if let Some((name, provider)) = provider.filter(|_| !is_drill) {
-        tokio::spawn(async move { tell_of_provider(&name, &provider).await });
+        tokio::spawn(async move { tell_of_provider(&name, &provider, mend).await });
     }
     service::ready();
     stop_signal().await;
@@ -217,8 +218,8 @@ fn tell_overridden(file: Option<&Path>, settings: &Settings) {
 }
 
 /// The server runs either way: tasks wait until the provider accepts them.
-async fn tell_of_provider(name: &str, provider: &WaveSpeedClient) {
-    match provider_check::check(name, provider).await {
+async fn tell_of_provider(name: &str, provider: &WaveSpeedClient, mend: &str) {
+    match provider_check::check(name, provider, mend).await {
         Ok(text) => print::note(text),
         Err(error) => {
             print::warning(format_args!(

@@ -16,6 +16,7 @@ use url::Url;
 
 use super::DataFolder;
 use crate::private;
+use crate::provider_key::ProviderKey;
 use crate::settings::{NotedBounds, Settings};
 
 /// The provider of the process that serves a folder, for the commands that call it.
@@ -28,14 +29,15 @@ pub struct NotedProvider {
 
 impl NotedProvider {
     /// With the key that is noted, else with this one.
-    pub fn with_key(self, key: Option<Secret>) -> Result<(Url, Secret)> {
+    pub fn with_key(self, key: Option<ProviderKey>) -> Result<(Url, ProviderKey)> {
         let missing = || {
             format!(
                 "the server of this data folder uses {}: set WAVESPEED_API_KEY as it has it, to have that asked",
                 self.base_url
             )
         };
-        let key = self.api_key.or(key).with_context(missing)?;
+        let noted = self.api_key.clone().map(ProviderKey::from);
+        let key = noted.or(key).with_context(missing)?;
         Ok((Url::parse(&self.base_url)?, key))
     }
 }

@@ -10,7 +10,6 @@ use fluxgate_core::app::{
     Retention, Sender, Sweeper, Views, Watcher, Workers,
 };
 use fluxgate_core::port::{Purpose, SystemClock};
-use fluxgate_core::secret::Secret;
 use fluxgate_core::task::BaseUrl;
 use fluxgate_edge::{
     BytesInFlight, Edge, EdgeRoles, EventStreams, Health, Reads, ReceiverEdge, Setup, Throttle,
@@ -29,6 +28,7 @@ use super::reachable;
 use crate::destinations::Stores;
 use crate::folder::DataFolder;
 use crate::operating::authenticator;
+use crate::provider_key::ProviderKey;
 use crate::settings::Settings;
 use crate::stores::{OwnStore, StoreParts};
 
@@ -240,10 +240,10 @@ pub(super) fn provider(
 
 /// A client for the provider at this address, with this key.
 pub(super) fn provider_client(
-    (base_url, api_key): (Url, Secret),
+    (base_url, api_key): (Url, ProviderKey),
     timeout_ms: u64,
 ) -> Result<WaveSpeedClient> {
-    check_api_key(&api_key)?;
+    check_api_key(&api_key.secret())?;
     Ok(WaveSpeedClient::new(ProviderSettings {
         base_url,
         api_key: Arc::new(api_key),

@@ -8,7 +8,8 @@ use super::{Capability, Context, Machine};
 use crate::base::error::{Error, Reason, Result};
 use crate::base::id::{TaskId, TenantId};
 use crate::base::json::{self, JsonBounds};
-use crate::domain::provider::ProviderRun;
+use crate::base::secret::Secret;
+use crate::domain::provider::{ProviderRun, leave_out};
 use crate::domain::task::{EndedRun, Job, Rejection, Signal, Task, Via};
 use crate::domain::webhook::{CapabilityKeys, SignedHeaders, v3};
 use crate::port::{Queue, WebhookSecrets};
@@ -71,8 +72,24 @@ impl Receiver {
         signed?;
         // What a drill shows stays as it is; the provider sends it again to whoever is there then.
         self.context.check_restored().await?;
-        self.apply_signal(tenant, task, run(body)?.signal(Via::Webhook))
+        let run = self.run(body, &secret).await?;
+        self.apply_signal(tenant, task, run.signal(Via::Webhook))
             .await
+    }
+
+    /// A body that is not a prediction is an error of the sender even if it is signed; a retry
+    /// would not help.
+    async fn run(&self, body: &[u8], secret: &Secret) -> Result<ProviderRun> {
+        let mut value = json::value(body, JsonBounds::DOCUMENT)?;
+        leave_out(&mut value, secret);
+        self.secrets.leave_out_key(&mut value).await?;
+        ProviderRun::from_json(&value).map_err(|error| {
+            Error::invalid(
+                "webhook_unreadable",
+                "the webhook's body is not a prediction",
+            )
+            .source(error)
+        })
     }
 
     /// For the log. That a webhook is refused does not depend on it.
@@ -126,17 +143,4 @@ impl Receiver {
         let bytes = serde_json::to_string(&job).ok()?.len();
         (bytes <= self.carried_bytes_max).then_some(job)
     }
-}
-
-/// A body that is not a prediction is an error of the sender even if it is signed; a retry would
-/// not help.
-fn run(body: &[u8]) -> Result<ProviderRun> {
-    let value = json::value(body, JsonBounds::DOCUMENT)?;
-    ProviderRun::from_json(&value).map_err(|error| {
-        Error::invalid(
-            "webhook_unreadable",
-            "the webhook's body is not a prediction",
-        )
-        .source(error)
-    })
 }

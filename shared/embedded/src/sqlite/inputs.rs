@@ -2,16 +2,20 @@
 //! them.
 
 use fluxgate_core::Result;
+use fluxgate_core::day::Day;
 use fluxgate_core::id::{TaskId, TenantId};
+use fluxgate_core::money::Month;
 use fluxgate_core::port::errors::no_such_task;
+use fluxgate_core::port::{Clock as _, SystemClock};
 use fluxgate_core::seal::StoredText;
 use fluxgate_core::task::{RETRY_INPUTS_BYTES_MAX, State, Task};
 use fluxgate_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::database;
 use super::readers::Readers;
 use super::stored_text;
+use crate::input_keys::InputKeyFile;
 
 /// Inputs of a completed task up to this size are kept as long as the task.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
@@ -30,12 +34,35 @@ pub(super) fn insert(connection: &Connection, task: &Task, inputs: &StoredText) 
         .map_err(database("write inputs"))
 }
 
-/// Whether keys are needed to read the inputs of a folder's tasks.
-pub(super) fn any_sealed(connection: &Connection) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM inputs WHERE typeof(body) = 'blob')";
-    connection
-        .query_row(sql, [], |row| row.get(0))
-        .map_err(database("read inputs"))
+/// The tenant and the month of the first inputs whose key is not there. Of each tenant's month only
+/// the oldest are looked at: keys that are lost are those of before.
+pub(super) fn first_without_key(
+    connection: &Connection,
+    keys: &InputKeyFile,
+) -> Result<Option<(TenantId, Month)>> {
+    let sql = "SELECT tenant, id, substr(body, 1, 16) FROM inputs WHERE typeof(body) = 'blob'
+         AND (tenant, id) >= (?1, ?2) ORDER BY tenant, id LIMIT 1";
+    let mut statement = connection.prepare(sql).map_err(database("read inputs"))?;
+    let mut place = (String::new(), String::new());
+    loop {
+        let found: Option<(String, String, Vec<u8>)> = statement
+            .query_row([&place.0, &place.1], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()
+            .map_err(database("read inputs"))?;
+        let Some((tenant, id, begin)) = found else {
+            return Ok(None);
+        };
+        let tenant = TenantId::parse(&tenant)?;
+        let month = Month::of_day(Day::of(TaskId::parse(&id)?.made_at()));
+        let known = keys.keys(&tenant, month, SystemClock.now())?;
+        if !known.knows(&StoredText::Sealed(begin)) {
+            return Ok(Some((tenant, month)));
+        }
+        let next = TaskId::lowest_at(month.next().first_day().first());
+        place = (tenant.into(), next.into());
+    }
 }
 
 pub(super) fn read(

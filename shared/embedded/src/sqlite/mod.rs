@@ -64,6 +64,8 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
+use fluxgate_core::id::TenantId;
+use fluxgate_core::money::Month;
 use fluxgate_core::port::Clock;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::{Error, Result};
@@ -164,10 +166,11 @@ impl SqliteStore {
         connection::check(&folder.join("fluxgate.db"), Check::Quick)
     }
 
-    /// Whether the folder's database has inputs, callbacks apart, that are sealed with a key of
-    /// [`crate::input_keys`]. Blocks.
-    pub fn has_sealed_inputs(folder: &Path) -> Result<bool> {
-        inputs::any_sealed(&connection::open_for_reading(&folder.join("fluxgate.db"))?)
+    /// A tenant and a month whose inputs are sealed with a key that is not in the folder's file of
+    /// [`crate::input_keys`]; `None` if each month's first inputs can be read. Blocks.
+    pub fn inputs_without_key(folder: &Path) -> Result<Option<(TenantId, Month)>> {
+        let database = connection::open_for_reading(&folder.join("fluxgate.db"))?;
+        inputs::first_without_key(&database, &InputKeyFile::of(folder))
     }
 
     /// Opens the folder's database to be read alone: no writer is started, no job is loaded, and

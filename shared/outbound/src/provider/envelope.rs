@@ -2,13 +2,12 @@
 //! with the HTTP status.
 
 use fluxgate_core::provider::lenient::{Fields, message, number, text};
-use fluxgate_core::unprintable::is_unprintable;
+use fluxgate_core::provider::{leave_out, told};
+use fluxgate_core::secret::Secret;
 use reqwest::StatusCode;
 use serde_json::Value;
 
 const MESSAGE_CHARS_MAX: usize = 300;
-/// A development key shorter than this could be part of any sentence.
-const SECRET_BYTES_MIN: usize = 8;
 
 #[derive(Default)]
 struct Envelope {
@@ -19,8 +18,11 @@ struct Envelope {
 
 impl Envelope {
     /// `None` for a body that is neither an envelope nor a bare prediction.
-    fn read(body: &[u8]) -> Option<Self> {
+    fn read(body: &[u8], secrets: &[Secret]) -> Option<Self> {
         let mut whole: Value = serde_json::from_slice(body).ok()?;
+        secrets
+            .iter()
+            .for_each(|secret| leave_out(&mut whole, secret));
         if is_bare_prediction(&whole) {
             return Some(Self {
                 data: whole,
@@ -82,14 +84,14 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// The provider's own number (1400, 1401, …), if it gave one.
     pub(super) code: Option<u32>,
-    /// One line, bounded; empty if the provider gave none.
+    /// As it may be told; empty if the provider gave none.
     pub(super) message: String,
 }
 
 impl Answer {
-    /// `body` is `None` if it broke off or was too large.
-    pub(super) fn read(status: StatusCode, body: Option<&[u8]>) -> Self {
-        let envelope = body.and_then(Envelope::read);
+    /// `body` is `None` if it broke off or was too large. The secrets are left out of it.
+    pub(super) fn read(status: StatusCode, body: Option<&[u8]>, secrets: &[Secret]) -> Self {
+        let envelope = body.and_then(|body| Envelope::read(body, secrets));
         if !status.is_success() {
             return Self::Status(Refusal::new(status.as_u16(), &envelope.unwrap_or_default()));
         }
@@ -106,17 +108,6 @@ impl Answer {
             }) => Self::Unreadable,
             Some(envelope) => Self::of_code(&envelope),
         }
-    }
-
-    /// The same answer, without the message of a refusal that quotes this secret.
-    pub(super) fn without(mut self, secret: &str) -> Self {
-        if let Self::Status(refusal) = &mut self
-            && secret.len() >= SECRET_BYTES_MIN
-            && refusal.message.contains(secret)
-        {
-            refusal.message.clear();
-        }
-        self
     }
 
     fn of_code(envelope: &Envelope) -> Self {
@@ -138,18 +129,9 @@ impl Refusal {
         Self {
             status,
             code,
-            message: one_line(&envelope.message),
+            message: told(&envelope.message, MESSAGE_CHARS_MAX),
         }
     }
-}
-
-fn one_line(text: &str) -> String {
-    let line = text
-        .split(is_unprintable)
-        .flat_map(str::split_whitespace)
-        .collect::<Vec<_>>()
-        .join(" ");
-    line.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -157,7 +139,11 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> Answer {
-        Answer::read(StatusCode::from_u16(status).unwrap(), Some(body.as_bytes()))
+        Answer::read(
+            StatusCode::from_u16(status).unwrap(),
+            Some(body.as_bytes()),
+            &[],
+        )
     }
 
     fn refusal(status: u16, code: Option<u32>, message: &str) -> Answer {
@@ -250,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_provider_s_text_is_one_bounded_line() {
-        let long = "x".repeat(999);
+        let long = "x ".repeat(999);
 
         assert_eq!(
             read(400, r#"{"code":1400,"message":" a\n\tb\u0000c "}"#),

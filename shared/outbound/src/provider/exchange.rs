@@ -1,9 +1,11 @@
 //! The client for the provider, and all requests that may be repeated: everything except a submit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fluxgate_core::port::AccountCheck;
+use fluxgate_core::provider::leave_out;
+use fluxgate_core::provider::lenient::Fields;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
@@ -30,6 +32,8 @@ pub(super) struct Exchange {
     wire: Wire,
     api_key: Arc<dyn ApiKey>,
     timeout: Duration,
+    /// As it was read last.
+    webhook_secret: Mutex<Option<Secret>>,
 }
 
 impl Exchange {
@@ -45,6 +49,7 @@ impl Exchange {
             wire: Wire::new(&base_url, roots)?,
             api_key,
             timeout: Duration::from_millis(timeout_ms),
+            webhook_secret: Mutex::default(),
         })
     }
 
@@ -60,11 +65,32 @@ impl Exchange {
         request
             .headers_mut()
             .insert(AUTHORIZATION, authorization(&key)?);
+        let webhook_secret = self.webhook_secret.lock();
+        let webhook_secret = webhook_secret.unwrap_or_else(PoisonError::into_inner);
         Ok(Begun {
             request,
-            key,
+            secrets: [key].into_iter().chain(webhook_secret.clone()).collect(),
             within: None,
         })
+    }
+
+    /// Leaves our key out of what the provider sent by itself.
+    pub(super) async fn leave_out_key(&self, value: &mut Value) -> Result<()> {
+        leave_out(value, &self.api_key.current().await?);
+        Ok(())
+    }
+
+    /// The webhook secret, which is left out of every other answer from now on.
+    pub(super) async fn webhook_secret(&self) -> Result<Secret> {
+        let mut begun = self.begin_get("/api/v3/webhook/secret").await?;
+        // The other one is what is asked for.
+        begun.secrets.truncate(1);
+        let data = self.exchanged(begun).await?.data()?;
+        let secret = Fields::of(&data).and_then(|fields| fields.text(&["secret"]));
+        let secret = secret.map(Secret::new).ok_or_else(unreadable)?;
+        let known = self.webhook_secret.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = Some(secret.clone());
+        Ok(secret)
     }
 
     /// A GET of this path.
@@ -80,7 +106,7 @@ impl Exchange {
         measured.ended(answered.as_ref().map(|answered| answered.status));
         Ok(Response {
             answered: answered?,
-            key: begun.key,
+            secrets: begun.secrets,
         })
     }
 
@@ -152,13 +178,13 @@ impl Exchange {
     }
 
     pub(super) async fn answer(&self, response: Response) -> Answer {
-        let Response { answered, key } = response;
+        let Response { answered, secrets } = response;
         let status = answered.status;
         if status == StatusCode::UNAUTHORIZED {
             self.api_key.refused().await;
         }
         let body = answered.read(ANSWER_BYTES_MAX).await;
-        Answer::read(status, body.as_deref()).without(key.expose())
+        Answer::read(status, body.as_deref(), &secrets)
     }
 }
 
@@ -180,18 +206,18 @@ impl Exchanged {
     }
 }
 
-/// A request with its key, so that the key can be removed from the response.
+/// A request, and the secrets of ours that its response may quote: its key, and the webhook secret.
 pub(super) struct Begun {
     request: Request<Body>,
-    key: Secret,
+    secrets: Vec<Secret>,
     /// The time for the whole response; without it the caller holds the time.
     within: Option<Duration>,
 }
 
-/// A response whose body is not read yet, and the key that its request had.
+/// A response whose body is not read yet, and the secrets that it may quote.
 pub(super) struct Response {
     answered: Answered,
-    key: Secret,
+    secrets: Vec<Secret>,
 }
 
 impl Begun {

@@ -107,14 +107,6 @@ impl WaveSpeedClient {
             .ok_or_else(unreadable)?;
         MicroUsd::from_usd(usd).ok_or_else(unreadable)
     }
-
-    async fn load_webhook_secret(&self) -> Result<Secret> {
-        let data = self.exchange.get("/api/v3/webhook/secret").await?;
-        Fields::of(&data)
-            .and_then(|fields| fields.text(&["secret"]))
-            .map(Secret::new)
-            .ok_or_else(unreadable)
-    }
 }
 
 #[async_trait]
@@ -186,8 +178,12 @@ impl Provider for WaveSpeedClient {
 #[async_trait]
 impl WebhookSecrets for WaveSpeedClient {
     async fn webhook_secret(&self) -> Result<Secret> {
-        let load = async { cached(self.load_webhook_secret().await, WEBHOOK_SECRET_TTL_MS) };
+        let load = async { cached(self.exchange.webhook_secret().await, WEBHOOK_SECRET_TTL_MS) };
         self.webhook_secret.get(&(), load).await
+    }
+
+    async fn leave_out_key(&self, value: &mut Value) -> Result<()> {
+        self.exchange.leave_out_key(value).await
     }
 }
 

@@ -11,6 +11,7 @@ use fluxgate_core::money::MicroUsd;
 use fluxgate_core::port::{Provider, WebhookSecrets as _};
 use fluxgate_core::provider::RunStatus;
 use fluxgate_core::secret::Secret;
+use fluxgate_core::task::{Signal, Via};
 use fluxgate_core::{Kind, Retry};
 use fluxgate_outbound::{ProviderSettings, Roots, WaveSpeedClient};
 use serde_json::{Map, Value, json};
@@ -231,6 +232,30 @@ async fn a_quote_without_a_price_is_unreadable_and_not_free() {
             (Kind::Unavailable, "provider_unreadable")
         );
     }
+}
+
+/// A tenant whose run failed read the key in its task, where the provider had quoted it.
+#[tokio::test]
+async fn what_a_run_says_of_the_key_or_of_the_webhook_secret_is_left_out() {
+    let failed = json!({ "id": "a1", "status": "failed",
+        "error": "KEY sk-secret, whsec_of-a-test: http://a.example/secret?sig=SIGSECRET" });
+    let result = move || async move { success(failed) };
+    let secret = || async { success(json!({ "secret": "whsec_of-a-test" })) };
+    let router = Router::new()
+        .route("/api/v3/predictions/a1/result", get(result))
+        .route("/api/v3/webhook/secret", get(secret));
+    let client = client_keeping(serve(router).await, 60_000);
+    client.webhook_secret().await.unwrap();
+
+    let run = client.result(&RunId::parse("a1").unwrap(), &trace()).await;
+    let Signal::RunFailed { failure, .. } = run.unwrap().unwrap().signal(Via::Poll) else {
+        panic!("the run failed")
+    };
+
+    assert_eq!(failure.message, "KEY …, …: http://a.example/secret?…");
+    let mut webhook = json!({ "error": "KEY sk-secret" });
+    client.leave_out_key(&mut webhook).await.unwrap();
+    assert_eq!(webhook, json!({ "error": "KEY …" }));
 }
 
 #[tokio::test]

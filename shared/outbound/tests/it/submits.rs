@@ -269,20 +269,13 @@ async fn a_refused_request_is_refused_for_good_with_the_provider_s_words() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_quotes_the_key_loses_its_words() {
-    let failure = refused(
-        submit_to(
-            "400 X",
-            "",
-            r#"{"code":400,"message":"no such key: sk-secret"}"#,
-        )
-        .await,
-    );
+async fn a_refusal_that_quotes_the_key_or_a_signed_link_is_told_without_them() {
+    let quoting =
+        r#"{"code":400,"message":"no such key: sk-secret at https://a.example/x?sig=secret"}"#;
 
-    assert_eq!(
-        failure.message,
-        "the provider refused the request with status 400"
-    );
+    let failure = refused(submit_to("400 X", "", quoting).await);
+
+    assert_eq!(failure.message, "no such key: … at https://a.example/x?…");
 }
 
 #[tokio::test]

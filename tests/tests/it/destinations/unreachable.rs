@@ -23,6 +23,9 @@ fn probed(serving: &Serving, endpoint: &str) -> String {
     assert!(set.status.success(), "{set:?}");
     let probe = process::run(&["destination", "probe", "acme", "--data", data]);
     assert!(!probe.status.success(), "{probe:?}");
+    // A store that accepts and never answers takes two minutes.
+    let said = String::from_utf8_lossy(&probe.stderr);
+    assert!(said.starts_with("waiting for the store"), "{said}");
     String::from_utf8(probe.stdout).unwrap()
 }
 

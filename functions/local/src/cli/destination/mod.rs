@@ -214,6 +214,8 @@ impl OneTenant {
     async fn probe(&self) -> Result<()> {
         let admin = self.admin.admin_of_server()?;
         let path = format!("{}/destination/probe", self.path());
+        self.print
+            .note("waiting for the store, up to 120 s where it does not answer");
         let probe: ProbeAnswer = admin.post(&path, &json!({})).await?;
         let (mut text, mut failed) = (String::new(), Vec::new());
         for check in &probe.checks {

@@ -13,6 +13,7 @@ mod pricing;
 mod run;
 mod run_length;
 mod schema;
+mod told;
 
 pub use catalogue::Catalogue;
 pub use model::Model;
@@ -20,3 +21,4 @@ pub use prediction::{ObjectView, Prediction, PredictionUrls, Timings, Unarchived
 pub use pricing::QuoteKey;
 pub use run::{ProviderRun, RunStatus, failure};
 pub use run_length::{RunLengths, poll_after_ms};
+pub use told::{leave_out, told};

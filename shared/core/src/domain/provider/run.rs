@@ -4,15 +4,18 @@ use serde_json::Value;
 
 use super::lenient::{self, Fields};
 use super::output::outputs;
+use super::told::told;
 use crate::base::error::Error;
 use crate::base::id::{ModelId, RunId};
 use crate::base::time::Timestamp;
-use crate::base::unprintable::is_unprintable;
 use crate::domain::task::{Failure, Finished, RunEnd, Signal, Via};
 
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;
+
+/// Of a failure, or a remark.
+const TEXT_CHARS_MAX: usize = 500;
 
 /// A run as reported by the provider in an answer or a webhook.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +75,7 @@ impl ProviderRun {
                 .and_then(|code| u32::try_from(code as i64).ok()),
             note: fields
                 .text(&["emulator_note"])
-                .map(|note| one_line(&note))
+                .map(|note| told(&note, TEXT_CHARS_MAX))
                 .filter(|note| !note.is_empty()),
             inputs: fields.fullest(&["input", "inputs"]).cloned(),
         })
@@ -144,20 +147,13 @@ pub fn failure(code: Option<u32>, error: &str) -> Failure {
         5004 => "model_timeout",
         _ => "model_failed",
     };
-    let text = one_line(error);
-    let message = if text.trim().is_empty() {
+    let text = told(error, TEXT_CHARS_MAX);
+    let message = if text.is_empty() {
         "the model failed without giving a reason".to_owned()
     } else {
         text
     };
     Failure::new(code, reason, message)
-}
-
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_unprintable(c) { ' ' } else { c })
-        .take(500)
-        .collect()
 }
 
 fn flags(value: &Value) -> Vec<bool> {

@@ -137,7 +137,7 @@ impl<'a> Tally<'a> {
             Some(_) => {
                 "this run belongs to a task that was given up before the run was known; nothing was charged for it".to_owned()
             }
-            None => format!("no task owns this run of '{model}'; somebody else may be using the provider key"),
+            None => format!("no task owns this run of '{model}'; somebody else may be using the provider key, or it is of a time that a restoration lost"),
         };
         let (quoted, charged) = (MicroUsd::ZERO, MicroUsd::ZERO);
         self.findings.push(Finding {
