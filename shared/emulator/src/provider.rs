@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -136,8 +136,13 @@ impl Provider {
     }
 
     /// How far its clock is off, by a fault.
-    pub(crate) fn clock_ahead(&self) -> Duration {
-        Duration::from_millis(self.faults.value(|faults| faults.clock_ahead_ms))
+    fn clock_ahead(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.faults.value(|faults| faults.clock_ahead_ms))
+    }
+
+    /// A time as its clock has it.
+    pub(crate) fn by_its_clock(&self, at: Timestamp) -> Timestamp {
+        at.checked_add(self.clock_ahead()).unwrap_or(at)
     }
 
     pub(crate) fn file(&self, path: &str) -> Option<File> {

@@ -69,6 +69,7 @@ pub async fn a_change_of_an_outdated_task_is_a_conflict_and_writes_nothing(store
         &task,
         Signal::SubmitAmbiguous {
             reason: "x".to_owned(),
+            ahead_ms: Some(-90_000),
         },
         now(),
     )
@@ -131,6 +132,7 @@ pub async fn what_is_known_of_a_submit_in_doubt_is_kept_until_it_is_over(stores:
             &task,
             Signal::SubmitAmbiguous {
                 reason: "x".to_owned(),
+                ahead_ms: Some(-90_000),
             },
         )
         .await;

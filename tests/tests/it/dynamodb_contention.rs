@@ -160,6 +160,7 @@ async fn a_run_that_is_only_likely_to_be_a_task_s_is_claimed_with_the_change_or_
             &first,
             Signal::SubmitAmbiguous {
                 reason: "x".to_owned(),
+                ahead_ms: None,
             },
         )
         .await;

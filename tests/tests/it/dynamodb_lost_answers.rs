@@ -58,6 +58,7 @@ async fn an_admission_that_comes_again_is_done_once_and_sent_no_more_when_its_ta
             &admitted,
             Signal::SubmitAmbiguous {
                 reason: "x".to_owned(),
+                ahead_ms: None,
             },
         )
         .await;

@@ -306,8 +306,55 @@ async fn one_command_finds_the_task_the_trace_and_the_fault_of_a_request_id() {
     assert_eq!(found["request"]["http.status"], 200, "{found}");
     let fault = found["fault"].as_str().unwrap();
     assert!(fault.starts_with("ambiguous answer to a submit"), "{fault}");
+    assert!(fault.ends_with("; it went on, and completed"), "{fault}");
     assert_eq!(String::from_utf8(quiet.stdout).unwrap().trim_end(), task);
     assert_eq!(unknown.status.code(), Some(4), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_was_refused_is_traced_to_its_own_code_and_not_to_the_task_s() {
+    let emulator = Emulator::start(emulator_config()).await.unwrap();
+    let serving = serving(&emulator).await;
+    let tenant = &serving.tenant;
+    emulator.set_faults(Faults {
+        fail_task: Fault::Times(1),
+        ..Faults::default()
+    });
+    let task = submit(tenant, &tenant.inputs().await)
+        .await
+        .text("/data/id");
+    tenant.ended(&task).await;
+    let data = serving.log.with_file_name("data");
+    let data = data.to_str().unwrap();
+    let create = [
+        "keys", "create", "acme", "--name", "ci", "--scope", "submit",
+    ];
+    let made = process::run(&[&create[..], &["--quiet", "--data", data]].concat());
+    assert!(made.status.success(), "{made:?}");
+    let made = String::from_utf8(made.stdout).unwrap();
+    let narrow = made.trim();
+    let added = process::run(&["tenants", "add", "globex", "--data", data]);
+    assert!(added.status.success(), "{added:?}");
+    let foreign = process::run(&["token", "globex", "--data", data]).stdout;
+    let foreign = String::from_utf8(foreign).unwrap();
+
+    for (id, token, status, code) in [
+        ("narrow", narrow, 403, "scope_missing"),
+        ("foreign", foreign.trim(), 404, "not_found"),
+    ] {
+        let url = tenant.url(&format!("/api/v3/predictions/{task}/result"));
+        let request = tenant.http().get(url).bearer_auth(token);
+        let answer = request.header("x-request-id", id).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{id}");
+        request_line(&serving, id).await;
+        let log = serving.log.to_str().unwrap();
+        let traced = process::run(&["trace", id, "--log", log, "--json"]);
+
+        let found: Value = serde_json::from_slice(&traced.stdout).unwrap();
+        assert_eq!(found["fault"], code, "{found}");
+        assert_eq!(found["tasks"], json!([]), "{found}");
+        assert_eq!(found["lines"].as_array().unwrap().len(), 1, "{found}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

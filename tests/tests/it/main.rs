@@ -33,6 +33,7 @@ mod captures_on_aws;
 mod carried_runs;
 mod client_bodies;
 mod clients;
+mod clocks;
 mod command;
 mod concurrency;
 mod connections;

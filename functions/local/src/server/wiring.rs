@@ -66,7 +66,8 @@ pub(super) fn roles(parts: &Parts<'_>) -> Result<Roles> {
     let capability = parts.folder.capability()?;
     let guard = Arc::new(guard(parts)?);
     let stores = StoreParts::new(&own_store(parts), parts.folder.vault(), &guard);
-    let provider = Arc::new(provider(parts.settings, parts.emulator, parts.folder)?);
+    let provider = provider(parts.settings, parts.emulator, parts.folder)?;
+    let provider = Arc::new(provider.watching_the_clock());
     let machine = Machine::new(context.clone(), parts.settings.capacity());
     let webhooks = public_url.is_some();
     let hooks = public_url.map(|public_url| Hooks::new(&public_url, capability.clone()));

@@ -114,15 +114,20 @@ pub(super) fn to_upload(upload: &AttributeValue) -> Option<InputUpload> {
     })
 }
 
-/// When it began; then, if there were any, how many denials, the first and the last.
+/// When it began; then, if there is any of it, how many denials, the first and the last, and how
+/// far the clock was ahead.
 pub(super) fn of_doubt(doubt: Doubt) -> AttributeValue {
     let denials = [
         number(doubt.denials),
         number(doubt.first.0),
         number(doubt.last.0),
     ];
-    let denials = denials.into_iter().filter(|_| doubt.denials > 0);
-    AttributeValue::L([number(doubt.begun.0)].into_iter().chain(denials).collect())
+    let has_more = doubt.denials > 0 || doubt.ahead_ms.is_some();
+    let parts = [number(doubt.begun.0)]
+        .into_iter()
+        .chain(denials.into_iter().filter(|_| has_more))
+        .chain(doubt.ahead_ms.map(number));
+    AttributeValue::L(parts.collect())
 }
 
 pub(super) fn to_doubt(doubt: &AttributeValue) -> Result<Doubt> {
@@ -135,6 +140,7 @@ pub(super) fn to_doubt(doubt: &AttributeValue) -> Result<Doubt> {
     let at = |n| part(n).map_or(begun, Timestamp);
     Ok(Doubt {
         begun,
+        ahead_ms: part(4),
         denials,
         first: at(2),
         last: at(3),

@@ -84,6 +84,7 @@ fn full() -> Task {
         }],
         doubt: Some(Doubt {
             begun: NOW,
+            ahead_ms: Some(-90_000),
             denials: 2,
             first: NOW.plus_ms(1),
             last: NOW.plus_ms(2),

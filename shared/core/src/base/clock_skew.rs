@@ -8,7 +8,7 @@ const AGREE_MS: u64 = 60_000;
 /// AWS accepts signatures within five minutes, some of its services within fifteen.
 const REFUSED_MS: u64 = 4 * 60_000;
 
-/// Two clocks that differ.
+/// The times of two clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockSkew {
     pub here: Timestamp,
@@ -20,11 +20,21 @@ impl ClockSkew {
     pub fn by_date(date: &str, here: Timestamp) -> Option<Self> {
         let there = Timestamp::from_http_date(date)?;
         let skew = Self { here, there };
-        (skew.abs_ms() > AGREE_MS).then_some(skew)
+        skew.is_off().then_some(skew)
     }
 
     fn abs_ms(self) -> u64 {
         self.here.0.abs_diff(self.there.0)
+    }
+
+    /// How far this machine's clock is ahead; negative if it is behind.
+    pub fn ahead_ms(self) -> i64 {
+        self.here.0.saturating_sub(self.there.0)
+    }
+
+    /// Whether the clocks differ by more than a minute.
+    pub fn is_off(self) -> bool {
+        self.abs_ms() > AGREE_MS
     }
 
     /// Whether a signature made by this clock is refused there.

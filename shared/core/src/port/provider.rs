@@ -118,15 +118,19 @@ pub trait Provider: Send + Sync {
     /// `None` if the provider knows no such run.
     async fn result(&self, id: &RunId, trace: &TraceContext) -> Result<Option<ProviderRun>>;
 
-    /// A model's runs created between two moments, with their inputs, newest first. Reads a bounded
-    /// number of pages; the next call for the same time goes on from there. Calls close to each
-    /// other share what is read.
+    /// A model's runs created between two moments of the provider's clock, with their inputs,
+    /// newest first. Reads a bounded number of pages; the next call for the same time goes on from
+    /// there. Calls close to each other share what is read.
     async fn runs_between(
         &self,
         model: &ModelId,
         span: RunSpan,
         trace: &TraceContext,
     ) -> Result<RunList>;
+
+    /// How far the clock here is ahead of the provider's by its last answers, negative if it is
+    /// behind; exact to a few seconds. `None` before the first answer that tells the time.
+    fn clock_ahead_ms(&self) -> Option<i64>;
 
     /// The catalogue, cached for a bounded time; an outdated one if it cannot be refreshed.
     async fn catalogue(&self) -> Result<Arc<Catalogue>>;

@@ -24,7 +24,10 @@ const FAULTS: [(&str, &str); 28] = [
     ("account_status=CODE", "every answer is 401, 402 or 403"),
     ("list_hides", "the list of runs is empty"),
     ("list_endless", "the list of runs is filled up with others'"),
-    ("clock_ahead_ms=MS", "the provider's clock is ahead"),
+    (
+        "clock_ahead_ms=MS",
+        "the provider's clock is ahead; -MS is behind",
+    ),
     ("slow_output_bytes_per_second=N", "outputs come slowly"),
     ("truncated_output", "an output is cut off"),
     ("fail_task", "a run fails"),

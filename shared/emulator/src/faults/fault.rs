@@ -41,18 +41,18 @@ impl Fault {
 pub(super) fn number_or_off<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: TryFrom<u64> + Default,
+    T: TryFrom<i64> + Default,
 {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Number {
-        Is(u64),
+        Is(i64),
         Switch(bool),
     }
     match Option::<Number>::deserialize(deserializer) {
         Ok(None | Some(Number::Switch(false))) => Ok(T::default()),
         Ok(Some(Number::Is(number))) => {
-            T::try_from(number).map_err(|_| D::Error::custom("the number is too large"))
+            T::try_from(number).map_err(|_| D::Error::custom("the number is out of range"))
         }
         _ => Err(D::Error::custom("not false or a whole number")),
     }

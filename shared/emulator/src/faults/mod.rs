@@ -49,9 +49,10 @@ pub struct Faults {
     pub list_hides: Fault,
     /// Each page of the list is filled up with runs of another model.
     pub list_endless: Fault,
-    /// How far the provider's clock is ahead, in the `Date` of its list and in its runs.
+    /// How far the provider's clock is ahead, in the `Date` of its answers and in its runs;
+    /// negative: behind.
     #[serde(deserialize_with = "number_or_off")]
-    pub clock_ahead_ms: u64,
+    pub clock_ahead_ms: i64,
     #[serde(deserialize_with = "number_or_off")]
     pub slow_output_bytes_per_second: u64,
     /// `Content-Length` announces more than is sent.
@@ -113,6 +114,7 @@ mod tests {
         faults.set("fail_task").unwrap();
         faults.set("webhook_lost=2").unwrap();
         faults.set("webhook_late_ms=50").unwrap();
+        faults.set("clock_ahead_ms=-90000").unwrap();
         faults.set("account_status=402").unwrap();
         faults.set("account_status=false").unwrap();
 
@@ -120,9 +122,19 @@ mod tests {
             fail_task: Fault::Always,
             webhook_lost: Fault::Times(2),
             webhook_late_ms: 50,
+            clock_ahead_ms: -90_000,
             ..Faults::default()
         };
         assert_eq!(faults, wanted);
+    }
+
+    #[test]
+    fn a_number_that_a_fault_cannot_have_is_refused() {
+        for setting in ["webhook_late_ms=-1", "output_redirects=4294967296"] {
+            let refusal = Faults::default().set(setting).unwrap_err();
+
+            assert!(refusal.contains("out of range"), "{refusal}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod account;
 mod billings;
 mod control;
+mod date;
 mod key;
 mod media;
 mod models;
@@ -41,6 +42,7 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         })
         .layer(from_fn_with_state(provider.clone(), traces::note))
+        .layer(from_fn_with_state(provider.clone(), date::tell))
         .layer(cors())
         .merge(control().route_layer(operator))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

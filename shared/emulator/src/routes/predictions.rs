@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::header::{DATE, HeaderName, HeaderValue};
 use axum::response::Response;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,9 +51,9 @@ pub(super) async fn list(provider: Shared, body: Bytes) -> Result<Response, Refu
     if provider.faults.strike(|faults| &mut faults.list_endless) {
         items.resize_with(page.size(), strange_item);
     }
-    let mut answer = success(json!({"page": page.number, "items": items, "total": total}));
-    answer.headers_mut().extend(false_date(&provider));
-    Ok(answer)
+    Ok(success(
+        json!({"page": page.number, "items": items, "total": total}),
+    ))
 }
 
 /// A run of a model that nobody submitted.
@@ -65,15 +63,6 @@ fn strange_item() -> Value {
         format!("{:.3}", Timestamp::now()),
     );
     json!({"id": id, "model": "strangers/model", "status": "completed", "created_at": created_at, "outputs": []})
-}
-
-/// The `Date` header if the clock is wrong; otherwise the server writes it.
-fn false_date(provider: &Provider) -> Option<(HeaderName, HeaderValue)> {
-    let ahead = provider.clock_ahead();
-    let date = DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&(Timestamp::now() + ahead))
-        .ok()?;
-    (!ahead.is_zero()).then(|| HeaderValue::try_from(date).ok().map(|date| (DATE, date)))?
 }
 
 impl Search {

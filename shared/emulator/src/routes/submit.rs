@@ -34,7 +34,7 @@ pub(super) async fn submit(
     provider.count("submit");
     refuse_by_fault(&provider)?;
     let (mut run, media) = read(&format!("{owner}/{model}"), asked, &body)?;
-    run.created_at += provider.clock_ahead();
+    run.created_at = provider.by_its_clock(run.created_at);
     if provider.balance_micro_usd() < run.price_micro_usd {
         return Err(Refusal::new(
             StatusCode::PAYMENT_REQUIRED,

@@ -26,6 +26,7 @@ pub(crate) fn prediction(provider: &Provider, run: &Run) -> Value {
         "timings": {"inference": 0},
     });
     if let Progress::Ended { at, outcome } = progress {
+        let at = provider.by_its_clock(at);
         let ms = at.duration_since(run.created_at).as_millis().max(1);
         data["timings"]["inference"] = json!(i64::try_from(ms).unwrap_or(i64::MAX));
         data["executionTime"] = data["timings"]["inference"].clone();

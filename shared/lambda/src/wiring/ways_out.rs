@@ -47,7 +47,7 @@ pub(super) fn provider_client(
         catalogue_ttl_ms: CATALOGUE_TTL_MS,
         roots: Roots::Bundled,
     })?;
-    Ok(client.sharing(parts.store.clone()))
+    Ok(client.sharing(parts.store.clone()).watching_the_clock())
 }
 
 /// A cold start waits no longer for the provider, which takes less when it is well.

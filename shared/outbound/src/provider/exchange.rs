@@ -3,20 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fluxgate_core::port::AccountCheck;
+use fluxgate_core::port::{AccountCheck, Clock as _, SystemClock};
 use fluxgate_core::provider::leave_out;
 use fluxgate_core::provider::lenient::Fields;
 use fluxgate_core::secret::Secret;
 use fluxgate_core::time::Timestamp;
 use fluxgate_core::trace_context::TraceContext;
 use fluxgate_core::{Error, Kind, Reason, Result, Retry};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use reqwest::Body;
 use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::account;
+use super::clock::{ProviderClock, date};
 use super::envelope::{Answer, Refusal};
 use super::measured::Measured;
 use super::wire::{Answered, Wire};
@@ -34,6 +35,7 @@ pub(super) struct Exchange {
     timeout: Duration,
     /// As it was read last.
     webhook_secret: Mutex<Option<Secret>>,
+    pub(super) clock: ProviderClock,
 }
 
 impl Exchange {
@@ -50,6 +52,7 @@ impl Exchange {
             api_key,
             timeout: Duration::from_millis(timeout_ms),
             webhook_secret: Mutex::default(),
+            clock: ProviderClock::default(),
         })
     }
 
@@ -101,9 +104,14 @@ impl Exchange {
     /// Sends the request once.
     pub(super) async fn send(&self, begun: Begun) -> std::result::Result<Response, SendError> {
         let measured = Measured::begin(&begun.request);
+        let asked_at = SystemClock.now();
         let sent = self.wire.send(begun.request, begun.within);
         let answered = sent.instrument(measured.span.clone()).await;
         measured.ended(answered.as_ref().map(|answered| answered.status));
+        if let Ok(answered) = &answered {
+            let heard_at = SystemClock.now();
+            self.clock.learn(&answered.headers, asked_at, heard_at);
+        }
         Ok(Response {
             answered: answered?,
             secrets: begun.secrets,
@@ -258,15 +266,6 @@ impl Response {
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.answered.headers
     }
-}
-
-/// The `Date` of a response, RFC 9110 section 6.6.1.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(date.trim())
-        .ok()?;
-    Some(Timestamp(date.as_millisecond()))
 }
 
 pub(super) fn unreadable() -> Error {

@@ -5,6 +5,7 @@ mod account;
 mod api_key;
 mod books;
 mod catalogue;
+mod clock;
 mod envelope;
 mod exchange;
 mod listing;
@@ -96,6 +97,14 @@ impl WaveSpeedClient {
         }
     }
 
+    /// A client that writes to the log when the clock here and the provider's begin to differ, and
+    /// when they agree again. One of a process is enough.
+    #[must_use]
+    pub fn watching_the_clock(mut self) -> Self {
+        self.exchange.clock.tells = true;
+        self
+    }
+
     async fn load_quote(&self, model: &ModelId, inputs: &Map<String, Value>) -> Result<MicroUsd> {
         let question = json!({ "model_id": model, "inputs": inputs });
         let data = self
@@ -133,6 +142,10 @@ impl Provider for WaveSpeedClient {
         self.lists
             .runs_between(&self.exchange, model, span, trace)
             .await
+    }
+
+    fn clock_ahead_ms(&self) -> Option<i64> {
+        self.exchange.clock.ahead_ms()
     }
 
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {

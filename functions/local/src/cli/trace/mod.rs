@@ -13,7 +13,7 @@ use clap::Args;
 use fluxgate_core::json::{self, JsonBounds};
 use serde_json::{Value, json};
 
-use self::told::{REQUEST, answered, field, last_fault, told};
+use self::told::{REQUEST, answered, field, is_refused, is_refused_read, last_fault, told};
 use super::exit::Exit;
 use super::print::{Facts, PrintArgs};
 use super::variables::{ADMIN_URL, DATA, variable};
@@ -46,6 +46,8 @@ pub(super) struct TraceArgs {
 /// What the log tells of a request.
 #[derive(Default)]
 struct Found {
+    /// What is asked about.
+    id: String,
     /// The request's own line.
     request: Option<Value>,
     tenant: Option<String>,
@@ -56,26 +58,20 @@ struct Found {
 
 pub(super) fn run(args: &TraceArgs) -> Result<()> {
     let mut log = seekable(&args.log)?;
-    let mut found = Found::default();
-    let (mut ids, mut is_any) = (BTreeSet::from([args.id.clone()]), false);
+    let (mut own, mut is_any) = (Vec::new(), false);
     each_line(&mut log, |line| {
         is_any = true;
-        if names(line, &ids) {
-            found.learn(line);
+        if own.len() < LINES_MAX && names(line, &args.id) {
+            own.push(line.clone());
         }
     })?;
-    ids.extend(found.tasks.iter().cloned());
+    let mut found = Found::begin(&args.id, &own);
     log.rewind()?;
-    each_line(&mut log, |line| {
-        if found.lines.len() < LINES_MAX && names(line, &ids) {
-            found.learn(line);
-            found.lines.push(line.clone());
-        }
-    })?;
+    each_line(&mut log, |line| found.take(line))?;
     if found.lines.is_empty() {
         return Err(Exit::NotFound.error(not_found(&args.id, is_any)));
     }
-    args.print.print(&found.facts(&args.id))
+    args.print.print(&found.facts())
 }
 
 fn not_found(id: &str, is_any: bool) -> String {
@@ -126,31 +122,80 @@ fn each_line(log: &mut File, mut tell: impl FnMut(&Value)) -> Result<()> {
 
 const IDS: [&str; 3] = ["request.id", "task.id", "trace_id"];
 
-fn names(line: &Value, ids: &BTreeSet<String>) -> bool {
-    IDS.iter()
-        .filter_map(|name| field(line, name))
-        .any(|id| ids.contains(id))
+fn names(line: &Value, id: &str) -> bool {
+    IDS.iter().any(|name| field(line, name) == Some(id))
 }
 
 impl Found {
+    /// By the lines that name the id.
+    fn begin(id: &str, own: &[Value]) -> Self {
+        let is_its_line =
+            |line: &&Value| line["target"] == REQUEST && field(line, "request.id") == Some(id);
+        let request = own.iter().find(is_its_line);
+        let mut found = Self {
+            id: id.to_owned(),
+            request: request.cloned(),
+            ..Self::default()
+        };
+        found.tenant = request
+            .and_then(|line| field(line, "tenant.id"))
+            .map(str::to_owned);
+        for line in own {
+            if found.is_about(line) {
+                found.learn(line);
+            }
+        }
+        found
+    }
+
+    /// The task of a read that was refused may be another tenant's, and nothing was done with it.
+    fn follows_tasks(&self) -> bool {
+        !self.request.as_ref().is_some_and(is_refused_read)
+    }
+
+    fn is_about(&self, line: &Value) -> bool {
+        let is_others = match (&self.tenant, field(line, "tenant.id")) {
+            (Some(tenant), Some(of)) => tenant != of,
+            _ => false,
+        };
+        let is_own = field(line, "request.id") == Some(&self.id);
+        !is_others && (is_own || !is_refused_read(line))
+    }
+
+    fn take(&mut self, line: &Value) {
+        let is_named = names(line, &self.id)
+            || field(line, "task.id").is_some_and(|task| self.tasks.contains(task));
+        if self.lines.len() < LINES_MAX && is_named && self.is_about(line) {
+            self.learn(line);
+            self.lines.push(line.clone());
+        }
+    }
+
     fn learn(&mut self, line: &Value) {
         if self.request.is_none() && line["target"] == REQUEST {
             self.request = Some(line.clone());
         }
         let get = |name| field(line, name).map(str::to_owned);
         self.tenant = self.tenant.take().or_else(|| get("tenant.id"));
-        self.tasks.extend(get("task.id"));
+        self.tasks
+            .extend(get("task.id").filter(|_| self.follows_tasks()));
         self.traces.extend(get("trace_id"));
     }
 
-    /// How its task failed, else the last line that tells of something that went wrong, else the
-    /// code of the answer.
+    /// The code of a request that was refused, else how its task failed, else the last line that
+    /// tells of something that went wrong.
     fn fault(&self) -> Option<String> {
-        last_fault(&self.lines)
-            .or_else(|| field(self.request.as_ref()?, "error.code").map(str::to_owned))
+        let request = self.request.as_ref();
+        let request = request.filter(|line| field(line, "request.id") == Some(&self.id));
+        let code = request.and_then(|line| field(line, "error.code"));
+        let refusal = code.filter(|_| request.is_some_and(is_refused));
+        refusal
+            .map(str::to_owned)
+            .or_else(|| last_fault(&self.lines))
+            .or_else(|| code.map(str::to_owned))
     }
 
-    fn facts(&self, id: &str) -> Facts {
+    fn facts(&self) -> Facts {
         let (tasks, traces) = (joined(&self.tasks), joined(&self.traces));
         let mut text = String::new();
         let mut row = |name: &str, value: &str| {
@@ -186,7 +231,7 @@ impl Found {
         }
         Facts {
             json: json!({
-                "id": id, "tenant": self.tenant, "tasks": self.tasks, "traces": self.traces,
+                "id": self.id, "tenant": self.tenant, "tasks": self.tasks, "traces": self.traces,
                 "request": self.request, "fault": self.fault(), "lines": self.lines,
             }),
             quiet: if tasks.is_empty() { traces } else { tasks },
@@ -211,103 +256,4 @@ fn place() -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use fluxgate_core::app::JOB_TARGET;
-
-    use super::*;
-
-    fn line(target: &str, level: &str, own: &Value, span: &Value) -> Value {
-        let mut line = json!({ "level": level, "target": target, "span": span });
-        let own = own.as_object().cloned().unwrap_or_default();
-        line.as_object_mut()
-            .into_iter()
-            .for_each(|line| line.extend(own.clone()));
-        line
-    }
-
-    #[test]
-    fn a_request_finds_its_task_and_the_task_finds_the_fault() {
-        let span = json!({ "request.id": "r", "task.id": "t", "tenant.id": "acme" });
-        let lines = [
-            line(
-                "a",
-                "WARN",
-                &json!({ "message": "it failed", "error": "no bucket" }),
-                &json!({ "task.id": "t", "trace_id": "w", "lane": "archive" }),
-            ),
-            line(
-                REQUEST,
-                "INFO",
-                &json!({ "message": "request", "http.status": 200 }),
-                &span,
-            ),
-            line(
-                REQUEST,
-                "INFO",
-                &json!({}),
-                &json!({ "request.id": "another" }),
-            ),
-        ];
-        let mut found = Found::default();
-        let ids = BTreeSet::from(["r".to_owned(), "t".to_owned()]);
-        for line in lines.iter().filter(|line| names(line, &ids)) {
-            found.learn(line);
-            found.lines.push(line.clone());
-        }
-
-        let facts = found.facts("r");
-
-        assert_eq!(facts.quiet, "t");
-        assert_eq!(facts.json["fault"], "it failed: error=no bucket");
-        assert_eq!(facts.json["traces"], json!(["w"]));
-        assert_eq!(found.lines.len(), 2);
-        assert!(
-            facts.text.contains("fluxgate tasks show acme t"),
-            "{}",
-            facts.text
-        );
-    }
-
-    fn fault_of(lines: Vec<Value>) -> String {
-        let found = Found {
-            lines,
-            ..Found::default()
-        };
-        found.fault().unwrap()
-    }
-
-    #[test]
-    fn a_task_that_failed_a_callback_that_failed_and_a_job_that_waits_are_faults() {
-        let span = json!({ "lane": "watch", "job": "watch", "outcome": "again", "attempt": 1,
-            "error.code": "provider_unreachable" });
-        let waits = line(JOB_TARGET, "INFO", &json!({ "message": "job" }), &span);
-        let failed = json!({ "message": "callback attempt failed", "status": 500, "number": 2,
-            "class": "server_error", "delivery.id": "t-00" });
-        let callback = line("a", "INFO", &failed, &json!({ "lane": "notify" }));
-        let loud = line("a", "WARN", &json!({ "message": "odd" }), &json!({}));
-        let ended = json!({ "message": "task ended", "state": "failed",
-            "error.code": "model_failed" });
-        let ended = line("a", "INFO", &ended, &json!({ "lane": "watch" }));
-        let completed = json!({ "message": "task ended", "state": "completed" });
-        let completed = line("a", "INFO", &completed, &json!({}));
-
-        for (lines, fault) in [
-            (
-                vec![ended, loud.clone(), callback.clone()],
-                "task ended: state=failed, error.code=model_failed",
-            ),
-            (vec![loud, callback.clone()], "odd"),
-            (
-                vec![callback, waits.clone(), completed.clone()],
-                "callback attempt failed: delivery.id=t-00, number=2, status=500, \
-                 class=server_error",
-            ),
-            (
-                vec![waits, completed],
-                "the watch job goes on later: error.code=provider_unreachable",
-            ),
-        ] {
-            assert_eq!(fault_of(lines), fault);
-        }
-    }
-}
+mod tests;

@@ -28,11 +28,40 @@ pub(super) fn answered(line: &Value) -> String {
     )
 }
 
-/// How the task failed, else the last line that tells of something that went wrong.
+/// Whether a request was answered with a status of an error.
+pub(super) fn is_refused(line: &Value) -> bool {
+    line["http.status"]
+        .as_u64()
+        .is_some_and(|status| status >= 400)
+}
+
+/// One that changed nothing, and whose task may be another tenant's.
+pub(super) fn is_refused_read(line: &Value) -> bool {
+    let is_read = matches!(field(line, "http.method"), Some("GET" | "HEAD"));
+    line["target"] == REQUEST && is_read && is_refused(line)
+}
+
+/// How the task failed, else the last line that tells of something that went wrong, and whether it
+/// is over.
 pub(super) fn last_fault(lines: &[Value]) -> Option<String> {
-    let last = |kind: fn(&Value) -> bool| lines.iter().rev().find(|line| kind(line));
+    let last = |kind: fn(&Value) -> bool| lines.iter().rposition(kind);
     let kinds = [is_failed_end, is_loud, is_failed_callback, is_job_with_code];
-    kinds.into_iter().find_map(last).map(cause)
+    let at = kinds.into_iter().find_map(last)?;
+    let (fault, later) = (&lines[at], &lines[at + 1..]);
+    let is_over = !is_failed_callback(fault) && later.iter().any(|line| completes(line, fault));
+    let ending = if is_over {
+        "; it went on, and completed"
+    } else {
+        ""
+    };
+    Some(cause(fault) + ending)
+}
+
+/// Whether the task that the fault is about completed by this line.
+fn completes(line: &Value, fault: &Value) -> bool {
+    line["message"] == TASK_ENDED
+        && line["state"] == "completed"
+        && field(line, "task.id") == field(fault, "task.id")
 }
 
 fn is_failed_end(line: &Value) -> bool {

@@ -189,6 +189,10 @@ impl Provider for ObservedProvider {
         self.saw(self.provider.runs_between(model, span, trace).await)
     }
 
+    fn clock_ahead_ms(&self) -> Option<i64> {
+        self.provider.clock_ahead_ms()
+    }
+
     async fn catalogue(&self) -> Result<Arc<Catalogue>> {
         self.saw_failure(self.provider.catalogue().await)
     }

@@ -59,7 +59,7 @@ impl Sender {
                 let reason = "the provider run was claimed by an equal task".to_owned();
                 Ok(self
                     .machine
-                    .signal(task, Signal::SubmitAmbiguous { reason })
+                    .signal(task, self.ambiguous(reason))
                     .await?
                     .task())
             }
@@ -109,9 +109,14 @@ impl Sender {
             }
             SubmitAnswer::Ambiguous { reason } => {
                 tracing::warn!(task.id = %task.id, tenant.id = %task.tenant, reason, "ambiguous answer to a submit; it will be resolved, not sent again");
-                Signal::SubmitAmbiguous { reason }
+                self.ambiguous(reason)
             }
         }
+    }
+
+    pub(crate) fn ambiguous(&self, reason: String) -> Signal {
+        let ahead_ms = self.provider.clock_ahead_ms();
+        Signal::SubmitAmbiguous { reason, ahead_ms }
     }
 
     async fn hook_url(&self, task: &Task) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::app::traced::follow;
 use crate::base::error::Result;
 use crate::base::id::{TaskId, TenantId};
 use crate::base::time::Timestamp;
-use crate::domain::task::{Failure, Job, Signal, State, Step, Task, Via};
+use crate::domain::task::{Failure, Job, State, Step, Task, Via};
 use crate::domain::webhook::Delivery;
 
 /// How long the provider may fail to find a run that it had accepted before the run counts as lost.
@@ -116,7 +116,7 @@ impl Watcher {
         let reason = "the submit was interrupted".to_owned();
         Ok(self
             .machine
-            .signal(task, Signal::SubmitAmbiguous { reason })
+            .signal(task, self.sender.ambiguous(reason))
             .await?
             .task())
     }

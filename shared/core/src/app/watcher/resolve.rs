@@ -13,7 +13,7 @@ use crate::domain::provider::ProviderRun;
 use crate::domain::task::{Failure, Signal, State, Task, Via};
 use crate::port::{RunList, RunSpan};
 
-/// Maximum difference between the provider's clock and ours.
+/// How exactly the provider's clock is known.
 const CLOCK_SKEW_MS: u64 = 60_000;
 /// The provider forgets runs after seven days. For times older than this, a run missing from its
 /// list proves nothing.
@@ -32,7 +32,8 @@ enum Evidence {
     Unclear,
 }
 
-/// The interval in which the run of a submit in doubt must have been created, by our clock.
+/// The interval in which the run of a submit in doubt must have been created, by the provider's
+/// clock: ours may be off by hours, and may be set while the submit is in doubt.
 struct Stretch {
     from: Timestamp,
     until: Timestamp,
@@ -42,9 +43,7 @@ impl Watcher {
     pub(super) async fn resolve(&self, task: Task) -> Result<Task> {
         let evidence = match self.ask_the_list(&task).await {
             // Without the list nobody can say that the run does not exist; wait, but not for ever.
-            Err(error)
-                if self.context.now().since_ms(task.since) < self.context.bounds.run_max_ms =>
-            {
+            Err(error) if self.in_doubt_ms(&task) < self.context.bounds.run_max_ms => {
                 return Err(error);
             }
             evidence => evidence.unwrap_or(Evidence::Unclear),
@@ -61,7 +60,7 @@ impl Watcher {
             Evidence::Unclear => task,
         };
         if task.state != State::Unknown
-            || self.context.now().since_ms(task.since) < self.context.bounds.unknown_max_ms
+            || self.in_doubt_ms(&task) < self.context.bounds.unknown_max_ms
         {
             return Ok(task);
         }
@@ -69,6 +68,12 @@ impl Watcher {
         self.machine
             .give_up(task, Failure::new(5000, "submit_unresolved", text))
             .await
+    }
+
+    /// By the provider's clock: ours may have been set since.
+    fn in_doubt_ms(&self, task: &Task) -> u64 {
+        let ahead_ms = self.provider.clock_ahead_ms().unwrap_or(0);
+        there(self.context.now(), ahead_ms).since_ms(there(task.since, then_ms(task, ahead_ms)))
     }
 
     /// Records the denial, and ends the task after enough of them. A run that appears later is an
@@ -103,20 +108,15 @@ impl Watcher {
             return Ok(Evidence::Unclear);
         };
         let sought = Sought::of(parse_inputs(&inputs), &task.uploads);
-        let stretch = self.stretch(task, &sought);
-        let may_deny = self.context.now() >= stretch.until
-            && self.context.now().since_ms(stretch.from) < LIST_KEPT_MS;
+        let ahead_ms = self.provider.clock_ahead_ms().unwrap_or(0);
+        let now = there(self.context.now(), ahead_ms);
+        let stretch = self.stretch(task, &sought, ahead_ms);
+        let may_deny = now >= stretch.until && now.since_ms(stretch.from) < LIST_KEPT_MS;
         if !sought.is_whole() && !may_deny {
             return Ok(Evidence::Unclear);
         }
-        let from = Timestamp(
-            stretch
-                .from
-                .0
-                .saturating_sub(i64::try_from(CLOCK_SKEW_MS).unwrap_or(0)),
-        );
         let mut span = RunSpan {
-            since: from,
+            since: stretch.from.minus_ms(CLOCK_SKEW_MS),
             until: stretch.until.plus_ms(CLOCK_SKEW_MS),
             rest: None,
         };
@@ -124,13 +124,17 @@ impl Watcher {
         for _ in 0..PARTS_MAX {
             let list = self.provider.runs_between(&task.model, span, &trace);
             let list = list.await?;
-            let is_first = span.rest.is_none();
+            let is_in_time = is_told_in_time(&list, ahead_ms);
+            if is_in_time == Some(false) {
+                // Asked for by what the clock was taken for; the answer has told it for the next.
+                return Ok(Evidence::Unclear);
+            }
+            let (is_first, next) = (span.rest.is_none(), list.read_back_to);
             let speaks_of = list.read_at.filter(|read_at| {
-                let is_sound = *read_at >= stretch.until && clocks_agree(&list);
-                may_deny && is_first && list.whole && is_sound
+                let has_passed = there(*read_at, ahead_ms) >= stretch.until;
+                may_deny && is_first && list.whole && has_passed && is_in_time.is_some()
             });
-            let next = list.read_back_to;
-            match self.judge(&sought, list.runs, speaks_of).await? {
+            match self.judge(&sought, list.runs, speaks_of, now).await? {
                 Evidence::Unclear if next.is_some_and(|next| goes_back(span, next)) => {}
                 evidence => return Ok(evidence),
             }
@@ -139,12 +143,14 @@ impl Watcher {
         Ok(Evidence::Unclear)
     }
 
-    /// `speaks_of`: what the list does not show did not exist then.
+    /// `speaks_of`: what the list does not show did not exist then. `now` is by the provider's
+    /// clock.
     async fn judge(
         &self,
         sought: &Sought,
         runs: Vec<Arc<ProviderRun>>,
         speaks_of: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<Evidence> {
         let mut runs: Vec<Arc<ProviderRun>> = runs
             .into_iter()
@@ -162,9 +168,8 @@ impl Watcher {
         runs.retain(|run| !claimed.contains(&run.id));
         // A newer run may belong to a submit that is still waiting for its answer.
         let settled = |run: &ProviderRun| {
-            run.created_at.is_some_and(|at| {
-                self.context.now().since_ms(at) > self.context.bounds.submit_timeout_ms
-            })
+            run.created_at
+                .is_some_and(|at| now.since_ms(at) > self.context.bounds.submit_timeout_ms)
         };
         if let Some(n) = runs.iter().position(|run| sought.is(run) && settled(run)) {
             return Ok(Evidence::Found(runs.swap_remove(n)));
@@ -178,16 +183,16 @@ impl Watcher {
     /// The POST was sent after the submit was started and before the task came into doubt, or as
     /// late as [`Sender::send`] allows; the provider accepted it before the POST timed out, or
     /// never.
-    fn stretch(&self, task: &Task, sought: &Sought) -> Stretch {
+    fn stretch(&self, task: &Task, sought: &Sought, ahead_ms: i64) -> Stretch {
+        let at = |at| there(at, then_ms(task, ahead_ms));
         let uploads_ms = if sought.is_whole() && task.uploads.is_empty() {
             0
         } else {
             self.context.bounds.uploads_max_ms
         };
         Stretch {
-            from: task.doubt.map_or(task.created_at, |doubt| doubt.begun),
-            until: task
-                .since
+            from: at(task.doubt.map_or(task.created_at, |doubt| doubt.begun)),
+            until: at(task.since)
                 .plus_ms(self.context.bounds.submit_timeout_ms)
                 .plus_ms(uploads_ms),
         }
@@ -200,11 +205,20 @@ fn goes_back(span: RunSpan, next: Timestamp) -> bool {
     next > span.since && next < span.rest.unwrap_or(span.until)
 }
 
-/// The list is requested by our clock but kept by the provider's, so it proves nothing unless the
-/// two agree. The answer's `Date` header shows that even if the list is empty.
-fn clocks_agree(list: &RunList) -> bool {
-    let (Some(told_at), Some(read_at)) = (list.told_at, list.read_at) else {
-        return false;
-    };
-    told_at.since_ms(read_at).max(read_at.since_ms(told_at)) <= CLOCK_SKEW_MS
+/// A time of our clock as the provider's has it.
+fn there(at: Timestamp, ahead_ms: i64) -> Timestamp {
+    Timestamp(at.0.saturating_sub(ahead_ms))
+}
+
+/// How far our clock was ahead when the submit came into doubt, as far as that was known.
+fn then_ms(task: &Task, ahead_ms: i64) -> i64 {
+    let then_ms = task.doubt.and_then(|doubt| doubt.ahead_ms);
+    then_ms.unwrap_or(ahead_ms)
+}
+
+/// Whether the provider's clock is what it was taken for, which a list that is empty tells too;
+/// `None` if it does not tell the time, and then proves no absence.
+fn is_told_in_time(list: &RunList, ahead_ms: i64) -> Option<bool> {
+    let read_at = there(list.read_at?, ahead_ms);
+    Some(list.told_at?.0.abs_diff(read_at.0) <= CLOCK_SKEW_MS)
 }

@@ -11,6 +11,10 @@ use crate::base::time::Timestamp;
 pub struct Doubt {
     /// When the submit was started: its run cannot be older.
     pub begun: Timestamp,
+    /// How far the clock that this is told by was ahead of the provider's; `None` if nothing had
+    /// told it yet. Kept because the clock may be set before the doubt is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_ms: Option<i64>,
     /// Number of complete reads of the provider's list, after the POST had timed out, that did not
     /// show the run.
     #[serde(default)]
@@ -25,6 +29,7 @@ impl Doubt {
     pub fn since(begun: Timestamp) -> Self {
         Self {
             begun,
+            ahead_ms: None,
             denials: 0,
             first: begun,
             last: begun,

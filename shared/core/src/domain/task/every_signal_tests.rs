@@ -148,6 +148,7 @@ fn of_runs() -> Vec<Signal> {
         Signal::SubmitRefused(failure()),
         Signal::SubmitAmbiguous {
             reason: "time-out".to_owned(),
+            ahead_ms: None,
         },
         Signal::Accepted {
             run: run("a"),

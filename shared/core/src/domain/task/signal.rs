@@ -31,8 +31,12 @@ pub enum Signal {
     },
     /// The provider definitely did not accept the POST, and never will.
     SubmitRefused(Failure),
-    /// The provider may or may not have accepted the POST.
-    SubmitAmbiguous { reason: String },
+    /// The provider may or may not have accepted the POST. With how far the clock here is ahead of
+    /// the provider's, if that is known.
+    SubmitAmbiguous {
+        reason: String,
+        ahead_ms: Option<i64>,
+    },
     /// The provider's complete list, read from `read_at` on and after the POST had timed out, does
     /// not show the run. Two denials read within `gap_ms` count once.
     Denied { read_at: Timestamp, gap_ms: u64 },

@@ -26,7 +26,9 @@ pub fn transition(task: &Task, signal: Signal, now: Timestamp) -> Result<Change,
         Signal::InputsUploaded { uploads } => inputs_uploaded(task, uploads, now),
         Signal::SubmitDeferred { reason, .. } => submit_deferred(task, reason, now),
         Signal::SubmitRefused(failure) => submit_refused(task, failure, now),
-        Signal::SubmitAmbiguous { reason } => submit_ambiguous(task, reason, now),
+        Signal::SubmitAmbiguous { reason, ahead_ms } => {
+            submit_ambiguous(task, reason, ahead_ms, now)
+        }
         Signal::Denied { read_at, gap_ms } => denied(task, read_at, gap_ms, now),
         Signal::Restored => restored(task, now),
         Signal::Accepted { run, via } => accepted(task, run, via, now),
@@ -116,13 +118,21 @@ fn submit_refused(task: &Task, failure: Failure, now: Timestamp) -> Result<Chang
     ))
 }
 
-fn submit_ambiguous(task: &Task, reason: String, now: Timestamp) -> Result<Change, Rejected> {
+fn submit_ambiguous(
+    task: &Task,
+    reason: String,
+    ahead_ms: Option<i64>,
+    now: Timestamp,
+) -> Result<Change, Rejected> {
     if task.state == State::Unknown {
         return Ok(duplicate(task));
     }
     only_from(task, &[State::Submitting])?;
     let mut next = moved(task, State::Unknown, now);
-    next.doubt = Some(Doubt::since(task.since));
+    next.doubt = Some(Doubt {
+        ahead_ms,
+        ..Doubt::since(task.since)
+    });
     Ok(change(
         next,
         Step::new(now, "submit_ambiguous").detail(reason),
