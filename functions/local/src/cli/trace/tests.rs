@@ -1,3 +1,5 @@
+//! What a log tells of a request, a task and their faults.
+
 use fluxgate_core::app::JOB_TARGET;
 
 use super::*;
