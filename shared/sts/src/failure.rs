@@ -31,7 +31,8 @@ pub(super) fn failed(
         return unavailable(role, cause(error), bounds);
     }
     let message = format!(
-        "role '{}' cannot be assumed; check its ARN, that its trust policy names the roles of Fluxgate's gateway, archiver and admin, \
+        "role '{}' cannot be assumed; check its ARN, that its trust policy names Fluxgate's roles (the stack's GatewayRoleArn, \
+         ArchiverRoleArn and AdminRoleArn), \
          that the policy's sts:ExternalId is the one given to this tenant, and that Fluxgate may sts:AssumeRole it",
         role.arn
     );
