@@ -151,6 +151,7 @@ mod telling;
 mod tenant_faults;
 mod tidy;
 mod tokens;
+mod traced_requests;
 pub(crate) mod tracing;
 mod unclear_requests;
 mod unread;
